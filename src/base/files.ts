@@ -1,0 +1,78 @@
+// Writing files so that a kill or a full disk never leaves half of one under its final name: every file is
+// written beside its place under a temporary name, flushed, and renamed.
+
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { UserError } from "./errors.ts";
+
+/** Writes `data` to `path` through a temporary file in the same folder; makes the folder when it is missing. */
+export function writeFileAtomic(path: string, data: string | Uint8Array): void {
+  writeFileFrom(path, [data]);
+}
+
+/** As `writeFileAtomic`, from parts written one after another, so that a large file is never whole in memory. */
+export function writeFileFrom(path: string, parts: Iterable<string | Uint8Array>): void {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+  let handle: number | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    handle = openSync(temporary, "wx");
+    for (const part of parts) writeAll(handle, typeof part === "string" ? Buffer.from(part) : part);
+    fsyncSync(handle);
+    closeSync(handle);
+    handle = undefined;
+    renameSync(temporary, path);
+  } catch (error) {
+    if (handle !== undefined) closeSync(handle);
+    rmSync(temporary, { force: true });
+    throw describeWriteFailure(path, error);
+  }
+}
+
+/** JSON with an indent of 2 and a final newline. */
+export function writeJson(path: string, value: unknown): void {
+  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** The parsed JSON of a file, or a `UserError` that names the file and what is wrong with it. */
+export function readJson(path: string): unknown {
+  const text = readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UserError(
+      `Expected JSON in ${path}, found a text that does not parse: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** The text of a file, or a `UserError` that names it. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new UserError(`Expected a readable file at ${path}, found none: ${(error as Error).message}`);
+  }
+}
+
+function writeAll(handle: number, bytes: Uint8Array): void {
+  for (let offset = 0; offset < bytes.length; ) offset += writeSync(handle, bytes, offset);
+}
+
+function describeWriteFailure(path: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === undefined) return error;
+  return new UserError(`Expected to write ${path}, found ${code}: ${(error as Error).message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,53 @@
+// Builds graphs: `apply` makes a node and infers its shapes; the named functions below are how models and adapters
+// write their mathematics.
+
+import { UserError } from "../base/errors.ts";
+import { ops } from "./ops/table.ts";
+import { type Attributes, int64s, type Node, type Spec, type Tensor } from "./tensor.ts";
+
+/** Every output of a new node. Throws with the operator's name and the shapes found when the inputs do not fit. */
+export function applyAll(name: string, inputs: readonly Tensor[], attributes: Attributes = {}): Tensor[] {
+  const op = ops.get(name);
+  if (!op) throw new UserError(`Expected an operator of the table, found ${name}`);
+  const node: Node = { kind: "node", op: name, inputs, attributes };
+  let specs: readonly Spec[];
+  try {
+    specs = op.shape(inputs, attributes);
+  } catch (error) {
+    const found = inputs.map((t) => `${t.dtype}[${t.shape}]`).join(", ");
+    throw new Error(`${name}(${found}): ${(error as Error).message}`);
+  }
+  return specs.map((spec, index) => ({ ...spec, source: node, index }));
+}
+
+/** The first output of a new node. */
+export function apply(name: string, inputs: readonly Tensor[], attributes: Attributes = {}): Tensor {
+  return applyAll(name, inputs, attributes)[0]!;
+}
+
+export const add = (a: Tensor, b: Tensor): Tensor => apply("Add", [a, b]);
+export const sub = (a: Tensor, b: Tensor): Tensor => apply("Sub", [a, b]);
+export const mul = (a: Tensor, b: Tensor): Tensor => apply("Mul", [a, b]);
+export const neg = (x: Tensor): Tensor => apply("Neg", [x]);
+export const sigmoid = (x: Tensor): Tensor => apply("Sigmoid", [x]);
+export const matMul = (a: Tensor, b: Tensor): Tensor => apply("MatMul", [a, b]);
+
+/** x·wᵀ for x [n, in] and w [out, in], the layout in which Hugging Face keeps linear layers. */
+export const linear = (x: Tensor, w: Tensor): Tensor => apply("Gemm", [x, w], { transB: 1 });
+
+export const reshape = (x: Tensor, shape: readonly number[]): Tensor => apply("Reshape", [x, int64s(shape)]);
+export const expand = (x: Tensor, shape: readonly number[]): Tensor => apply("Expand", [x, int64s(shape)]);
+export const transpose = (x: Tensor, perm: readonly number[]): Tensor => apply("Transpose", [x], { perm });
+export const softmax = (x: Tensor): Tensor => apply("Softmax", [x], { axis: -1 });
+export const logSoftmax = (x: Tensor): Tensor => apply("LogSoftmax", [x], { axis: -1 });
+export const reduceSum = (x: Tensor, axes: readonly number[]): Tensor =>
+  apply("ReduceSum", [x, int64s(axes)], { keepdims: 0 });
+
+/** Rows of `x` by index. */
+export const gather = (x: Tensor, indices: Tensor): Tensor => apply("Gather", [x, indices], { axis: 0 });
+
+/** x · sigmoid(x), also called SiLU or swish. */
+export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+
+export const rmsNorm = (x: Tensor, scale: Tensor, epsilon: number): Tensor =>
+  apply("RMSNormalization", [x, scale], { axis: -1, epsilon });

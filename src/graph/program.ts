@@ -1,0 +1,12 @@
+// A program: ONNX bytes plus the names, dtypes and shapes of what goes in and comes out. The only form in which
+// a graph leaves this folder.
+
+import type { Spec } from "./tensor.ts";
+
+export type Program = {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, Spec>>;
+  readonly outputs: Readonly<Record<string, Spec>>;
+  /** Serialized ONNX `ModelProto`. */
+  readonly onnx: Uint8Array;
+};

@@ -1,0 +1,23 @@
+// Sample inputs for the finite-difference test: inputs that carry numbers, so that they are constants here and
+// become real inputs in the test. Deterministic: the values depend on shape and range only.
+
+import { sizeOf } from "../base/dtype.ts";
+import { createRandom } from "../base/random.ts";
+import { constant, type Tensor } from "./tensor.ts";
+
+/** Uniform float32 values in [low, high). */
+export function uniform(shape: readonly number[], low = -1, high = 1): Tensor {
+  const random = createRandom(sizeOf(shape) * 31 + shape.length + Math.round(low * 7 + high * 13));
+  const values = Float32Array.from({ length: sizeOf(shape) }, () => low + (high - low) * random.uniform());
+  return constant("float32", shape, values);
+}
+
+/** int64 values as given. */
+export function integers(shape: readonly number[], values: readonly number[]): Tensor {
+  return constant("int64", shape, BigInt64Array.from(values, BigInt));
+}
+
+/** bool values as given. */
+export function booleans(shape: readonly number[], values: readonly number[]): Tensor {
+  return constant("bool", shape, Uint8Array.from(values));
+}

@@ -1,0 +1,34 @@
+// Reading `config.json`: a checked number by its key, or a sentence that names the key and what was found.
+
+import { UserError } from "../base/errors.ts";
+
+export type ConfigFile = Readonly<Record<string, unknown>>;
+
+/** A positive number of the configuration; `fallback` stands in when the key is missing or null. */
+export function numberOf(config: ConfigFile, key: string, fallback?: number): number {
+  const value = config[key] ?? fallback;
+  if (typeof value !== "number" || !(value > 0)) {
+    throw new UserError(
+      `Expected a positive number for ${key} in the model's config, found ${JSON.stringify(config[key])}`,
+    );
+  }
+  return value;
+}
+
+/** As `numberOf`, a whole number. */
+export function integerOf(config: ConfigFile, key: string, fallback?: number): number {
+  const value = numberOf(config, key, fallback);
+  if (!Number.isInteger(value)) {
+    throw new UserError(`Expected a whole number for ${key} in the model's config, found ${value}`);
+  }
+  return value;
+}
+
+/** Refuses a setting that would silently change the mathematics. */
+export function refuse(config: ConfigFile, key: string, allowed: readonly unknown[]): void {
+  if (config[key] === undefined || allowed.includes(config[key])) return;
+  const wanted = allowed.map((value) => JSON.stringify(value)).join(" or ");
+  throw new UserError(
+    `Expected ${key} to be ${wanted}, which is what is supported, found ${JSON.stringify(config[key])}`,
+  );
+}

@@ -1,0 +1,56 @@
+// What an architecture gives: its parameters by their names in the weights file, and functions that build its
+// stages as graph. It knows no weights, no adapter and no device; those reach it through the hooks.
+
+import type { Tensor } from "../graph/tensor.ts";
+
+export type Parameter = { readonly name: string; readonly shape: readonly number[] };
+
+/** How a stage under construction gets at what is outside it. */
+export type Hooks = {
+  /** A parameter by its name within the stage, such as `input_layernorm.weight`. */
+  readonly parameter: (name: string) => Tensor;
+  /** x·Wᵀ for each of the linear layers named, which share the input x [n, in]. */
+  readonly linear: (x: Tensor, names: readonly string[]) => readonly Tensor[];
+  /** Attention of q [n, heads·d] over k, v [n, kv heads·d]: [n, heads·d]. Rotary positions are its work too. */
+  readonly attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor;
+};
+
+/** Sizes that attention needs, by their names in `config.json`. */
+export type AttentionConfig = {
+  readonly num_attention_heads: number;
+  readonly num_key_value_heads: number;
+  readonly head_dim: number;
+  readonly rope_theta: number;
+};
+
+/** A decoder-only network as a chain of stages: embedding, equal blocks, head. Hidden states are [n, hidden_size]. */
+export type Model = {
+  readonly model_type: string;
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly num_hidden_layers: number;
+  readonly max_position_embeddings: number;
+  readonly attention: AttentionConfig;
+  /** Parameters of one block by their names within it, and what stands before them in the weights file. */
+  readonly blockParameters: readonly Parameter[];
+  readonly blockPrefix: (layer: number) => string;
+  /** Linear layers of a block by their names within it: [out, in]. */
+  readonly linears: readonly Parameter[];
+  /** Parameters outside the blocks, by their full names. */
+  readonly embeddingParameter: Parameter;
+  readonly headParameters: readonly Parameter[];
+  readonly block: (hooks: Hooks, x: Tensor) => Tensor;
+  /** Logits [n, vocab_size] of hidden states. */
+  readonly head: (hooks: Pick<Hooks, "parameter">, x: Tensor) => Tensor;
+};
+
+/** Every parameter of the network by its full name; a tied head's matrix appears once. */
+export function allParameters(model: Model): Parameter[] {
+  const blocks = Array.from({ length: model.num_hidden_layers }, (_, layer) =>
+    model.blockParameters.map(({ name, shape }) => ({ name: model.blockPrefix(layer) + name, shape })),
+  ).flat();
+  const unique = new Map(
+    [model.embeddingParameter, ...blocks, ...model.headParameters].map((p) => [p.name, p]),
+  );
+  return [...unique.values()];
+}

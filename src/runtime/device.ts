@@ -1,0 +1,85 @@
+// Runs programs and owns the buffers they read and write; with `doctor.ts` the only place that knows onnxruntime.
+// On the CPU a buffer is a typed array that the kernels read and write in place, so nothing is copied.
+
+import * as ort from "onnxruntime-node";
+import type { DType, TypedArray } from "../base/dtype.ts";
+import { sizeOf } from "../base/dtype.ts";
+
+/** What a program needs to be run; `graph`'s `Program` is one. */
+export type Runnable = {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly number[] }>>;
+  readonly outputs: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly number[] }>>;
+  readonly onnx: Uint8Array;
+};
+
+/** A tensor on the device. `data` is live: on the CPU a write to it is seen by the next run. */
+export type Buffer = {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+  readonly handle: ort.Tensor;
+};
+
+export type Buffers = Readonly<Record<string, Buffer>>;
+
+export type Executable = {
+  /** Runs once. `into` names buffers to write outputs to; other outputs are new buffers. */
+  run(feeds: Buffers, into?: Buffers): Promise<Buffers>;
+  dispose(): Promise<void>;
+};
+
+export type DeviceOptions = {
+  /** Threads inside one operator; 0 lets the runtime choose. */
+  readonly threads: number;
+};
+
+/** A buffer over an array that stays the caller's; the array is not copied. */
+export function createBuffer(dtype: DType, shape: readonly number[], data: TypedArray): Buffer {
+  if (data.length !== sizeOf(shape)) {
+    throw new Error(`Expected ${sizeOf(shape)} values for [${shape}], found ${data.length}`);
+  }
+  const handle = new ort.Tensor(dtype, data as ort.Tensor.DataType, shape) as ort.Tensor;
+  return { dtype, shape, data, handle };
+}
+
+/** Compiles a program. Idle threads of one session would spin while another works, so spinning is off. */
+export async function compile(program: Runnable, options: DeviceOptions): Promise<Executable> {
+  const session = await ort.InferenceSession.create(program.onnx, {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "all",
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    enableCpuMemArena: true,
+    logSeverityLevel: 3,
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  });
+  return {
+    run: (feeds, into = {}) => run({ program, session }, feeds, into),
+    dispose: () => session.release(),
+  };
+}
+
+type Loaded = { readonly program: Runnable; readonly session: ort.InferenceSession };
+
+async function run({ program, session }: Loaded, feeds: Buffers, into: Buffers): Promise<Buffers> {
+  const given: Record<string, ort.Tensor> = {};
+  for (const [name, spec] of Object.entries(program.inputs)) {
+    const buffer = feeds[name];
+    if (!buffer || buffer.dtype !== spec.dtype || buffer.shape.join() !== spec.shape.join()) {
+      const found = buffer ? `${buffer.dtype}[${buffer.shape}]` : "nothing";
+      throw new Error(`${program.name}: expected ${name} as ${spec.dtype}[${spec.shape}], found ${found}`);
+    }
+    given[name] = buffer.handle;
+  }
+  const fetches: Record<string, ort.Tensor | null> = {};
+  for (const name of Object.keys(program.outputs)) fetches[name] = into[name]?.handle ?? null;
+  const results = await session.run(given, fetches);
+  return Object.fromEntries(
+    Object.entries(program.outputs).map(([name, { dtype, shape }]) => {
+      const handle = results[name]! as ort.Tensor;
+      return [name, into[name] ?? { dtype, shape, data: handle.data as TypedArray, handle }];
+    }),
+  );
+}

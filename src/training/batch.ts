@@ -1,0 +1,62 @@
+// Sequences of ids and how several become one batch of a fixed shape. Padding goes to the right: attention is
+// causal, so real positions never see it, and it has no targets.
+
+/** Ids of one example; ids from `promptLength` on are what the model is to answer. */
+export type Sequence = { readonly ids: Int32Array; readonly promptLength: number };
+
+export type Extent = { readonly batch: number; readonly length: number };
+
+/** One program run: ids [batch · length], and for each target its row (the position before it), label and sequence. */
+export type Batch = {
+  readonly extent: Extent;
+  readonly ids: BigInt64Array;
+  readonly rows: readonly number[];
+  readonly labels: readonly number[];
+  /** Index into the sequences given, for each target. */
+  readonly owners: readonly number[];
+};
+
+/** Lengths that programs are compiled for; finer where sequences are short and many. */
+const LENGTHS = [
+  32, 64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048,
+];
+
+/** The smallest program length that holds `length` ids. */
+export function bucketOf(length: number): number {
+  return LENGTHS.find((bucket) => bucket >= length) ?? Math.ceil(length / 512) * 512;
+}
+
+/** Number of ids that are trained on. */
+export function targetCount(sequence: Sequence): number {
+  return sequence.ids.length - sequence.promptLength;
+}
+
+/** Sequences packed into batches of at most `rows` sequences each, near lengths together; owners index `sequences`. */
+export function packBatches(sequences: readonly Sequence[], rows: number): Batch[] {
+  const order = sequences
+    .map((_, i) => i)
+    .sort((a, b) => sequences[a]!.ids.length - sequences[b]!.ids.length || a - b);
+  const batches: Batch[] = [];
+  for (let at = 0; at < order.length; at += rows) {
+    batches.push(packBatch(sequences, order.slice(at, at + rows), rows));
+  }
+  return batches;
+}
+
+function packBatch(sequences: readonly Sequence[], members: readonly number[], rows: number): Batch {
+  const length = bucketOf(Math.max(...members.map((i) => sequences[i]!.ids.length)));
+  const extent = { batch: rows, length };
+  const ids = new BigInt64Array(rows * length);
+  const batch = { extent, ids, rows: [] as number[], labels: [] as number[], owners: [] as number[] };
+  members.forEach((owner, row) => {
+    const sequence = sequences[owner]!;
+    sequence.ids.forEach((id, position) => {
+      ids[row * length + position] = BigInt(id);
+      if (position < Math.max(1, sequence.promptLength)) return;
+      batch.rows.push(row * length + position - 1);
+      batch.labels.push(id);
+      batch.owners.push(owner);
+    });
+  });
+  return batch;
+}
