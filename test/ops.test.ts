@@ -45,7 +45,7 @@ async function checkGradient(name: string, sample: Sample): Promise<void> {
   );
   const given = gradients([{ output: loss, gradient: scalar(1) }], wrt);
   const program = writeProgram(name, { loss, ...Object.fromEntries(given.map((g, i) => [`g${i}`, g])) });
-  const executable = await compile(program, { threads: 1 });
+  const executable = await compile(program, { threads: 1, arena: true });
   const feeds: Record<string, ReturnType<typeof createBuffer>> = {};
   inputs.forEach((tensor, i) => {
     if (tensor.source.kind === "input" && program.inputs[`x${i}`]) {

@@ -2,8 +2,7 @@
 // s = lora_alpha / r, or lora_alpha / √r with rsLoRA; A uniform in ±1/√in, B zero. Knows layers by name only.
 
 import { UserError } from "../base/errors.ts";
-import type { OptionTable } from "../base/options.ts";
-import { suggest } from "../base/options.ts";
+import { type OptionTable, suggest, type Values } from "../base/options.ts";
 import type { Random } from "../base/random.ts";
 import { apply } from "../graph/build.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -23,6 +22,8 @@ export const loraOptions = {
     value: "NAME",
   },
 } as const satisfies OptionTable;
+
+export type LoraOptions = Values<typeof loraOptions>;
 
 export function loraScale({ r, lora_alpha, use_rslora }: LoraConfig): number {
   return lora_alpha / (use_rslora ? Math.sqrt(r) : r);

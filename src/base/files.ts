@@ -22,21 +22,59 @@ export function writeFileAtomic(path: string, data: string | Uint8Array): void {
 
 /** As `writeFileAtomic`, from parts written one after another, so that a large file is never whole in memory. */
 export function writeFileFrom(path: string, parts: Iterable<string | Uint8Array>): void {
+  const file = openAtomic(path);
+  try {
+    for (const part of parts) file.write(part);
+    file.commit();
+  } catch (error) {
+    file.abort();
+    throw error;
+  }
+}
+
+/** A file being written under a temporary name: `commit` gives it its own name, `abort` removes it. */
+export type AtomicFile = {
+  write(part: string | Uint8Array): void;
+  commit(): void;
+  /** Does nothing after `commit`. */
+  abort(): void;
+};
+
+/** Opens a file beside its place, for writing over a longer time; makes the folder when it is missing. */
+export function openAtomic(path: string): AtomicFile {
   const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
   let handle: number | undefined;
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    handle = openSync(temporary, "wx");
-    for (const part of parts) writeAll(handle, typeof part === "string" ? Buffer.from(part) : part);
-    fsyncSync(handle);
+  let created = false;
+  const guarded = (work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      abort();
+      throw describeWriteFailure(path, error);
+    }
+  };
+  const abort = () => {
+    if (handle === undefined) return;
     closeSync(handle);
     handle = undefined;
-    renameSync(temporary, path);
-  } catch (error) {
-    if (handle !== undefined) closeSync(handle);
-    rmSync(temporary, { force: true });
-    throw describeWriteFailure(path, error);
-  }
+    if (created) rmSync(temporary, { force: true });
+  };
+  guarded(() => {
+    mkdirSync(dirname(path), { recursive: true });
+    handle = openSync(temporary, "wx");
+    created = true;
+  });
+  return {
+    write: (part) => guarded(() => writeAll(handle!, typeof part === "string" ? Buffer.from(part) : part)),
+    commit: () =>
+      guarded(() => {
+        fsyncSync(handle!);
+        renameSync(temporary, path);
+        closeSync(handle!);
+        handle = undefined;
+      }),
+    abort,
+  };
 }
 
 /** JSON with an indent of 2 and a final newline. */

@@ -37,16 +37,10 @@ export function defaultsOf<T extends OptionTable>(table: T): Values<T> {
   ) as Values<T>;
 }
 
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400 };
-const BYTES: Readonly<Record<string, number>> = {
-  "": 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  kib: 1024,
-  mib: 1024 ** 2,
-  gib: 1024 ** 3,
-};
+const SECONDS: ReadonlyMap<string, number> = new Map(Object.entries({ s: 1, m: 60, h: 3600, d: 86400 }));
+const BYTES: ReadonlyMap<string, number> = new Map(
+  Object.entries({ "": 1, kb: 1e3, mb: 1e6, gb: 1e9, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 }),
+);
 
 /** The value that a flag's text stands for; throws `UsageError` naming the option and what it takes. */
 export function parseValue(name: string, option: Option, text: string): string | number {
@@ -75,12 +69,12 @@ function parseNumber(name: string, wanted: string, text: string): number {
 
 function parseWithUnit(
   name: string,
-  unit: { units: Readonly<Record<string, number>>; wanted: string },
+  unit: { units: ReadonlyMap<string, number>; wanted: string },
   text: string,
 ): number {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim());
   const factor = match
-    ? (unit.units[match[2]!.toLowerCase()] ?? (match[2] === "" ? 1 : undefined))
+    ? (unit.units.get(match[2]!.toLowerCase()) ?? (match[2] === "" ? 1 : undefined))
     : undefined;
   return factor === undefined ? fail(name, unit.wanted, text) : Number(match![1]) * factor;
 }

@@ -32,6 +32,8 @@ export type Executable = {
 export type DeviceOptions = {
   /** Threads inside one operator; 0 lets the runtime choose. */
   readonly threads: number;
+  /** Whether working memory is kept between runs: faster, and larger by what rounding up to powers of two adds. */
+  readonly arena: boolean;
 };
 
 /** A buffer over an array that stays the caller's; the array is not copied. */
@@ -51,7 +53,7 @@ export async function compile(program: Runnable, options: DeviceOptions): Promis
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
-    enableCpuMemArena: true,
+    enableCpuMemArena: options.arena,
     logSeverityLevel: 3,
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   });

@@ -25,7 +25,8 @@ function open(variant: string, kind: "adapter" | "full") {
   const source = openFolder(`${GOLDEN}${variant}`);
   const model = createModel(source.config);
   const adapter = kind === "adapter" ? readPeft(`${GOLDEN}${variant}/adapter`) : null;
-  return new Engine({ model, read: source.read, adapter, threads: 1 });
+  const trainable = kind === "adapter" ? "adapter" : "all";
+  return new Engine({ model, read: source.read, adapter, trainable, device: { threads: 1, arena: true } });
 }
 
 /** Largest difference over the largest magnitude of an array. */

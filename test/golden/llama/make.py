@@ -50,14 +50,14 @@ def make_batch():
         "batch": [0, 1, 2],
         "windows": WINDOWS,
         **SETTINGS,
-        "greedy": {"prompt": draw(9, 35), "newTokens": 12},
+        "greedy": {"prompt": draw(9, 36), "newTokens": 12},
     }
 
 
 def make_model(tied):
     torch.manual_seed(1)
     config = LlamaConfig(
-        hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+        hidden_size=32, head_dim=16, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
         vocab_size=VOCABULARY, max_position_embeddings=64, rms_norm_eps=1e-5, rope_theta=10000.0,
         tie_word_embeddings=tied, attn_implementation="eager", bos_token_id=1, eos_token_id=2,
     )  # fmt: skip

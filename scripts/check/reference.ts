@@ -1,0 +1,18 @@
+// docs/cli.md, rendered from the commands themselves. Run with `--write` it writes the page (`npm run docs`).
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { loadCommands } from "../../src/cli/commands.ts";
+import { renderReference } from "../../src/cli/help.ts";
+import { ROOT } from "../setup.mjs";
+
+/** The text docs/cli.md should have. */
+export async function reference(): Promise<string> {
+  return renderReference(await loadCommands());
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href && process.argv.includes("--write")) {
+  writeFileSync(join(ROOT, "docs", "cli.md"), await reference());
+  console.error("docs/cli.md: written");
+}

@@ -1,0 +1,127 @@
+// codefudge cook: everything in one command. History, training, evaluation, and one held-out request as an example
+// of what the run now writes. What is there already and still true is not done again.
+
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { loraOptions } from "../../adapters/lora.ts";
+import { UsageError } from "../../base/errors.ts";
+import { readJson } from "../../base/files.ts";
+import { hasManifest, readManifest } from "../../dataset/store.ts";
+import { type HistoryOptions, historyOptions } from "../../history/harvest.ts";
+import { createSample } from "../../history/sample.ts";
+import { describeRepository } from "../../history/source.ts";
+import { trainOptions } from "../../training/options.ts";
+import { defineCommand } from "../command.ts";
+import { describeReport, evaluateOptions, evaluationStep, type Report } from "../steps/evaluation.ts";
+import type { Face } from "../steps/face.ts";
+import { describeDataset, harvestStep } from "../steps/harvest.ts";
+import { modelOptions, trainJob } from "../steps/options.ts";
+import { showExample } from "../steps/showing.ts";
+import { describeRun, trainingStep } from "../steps/training.ts";
+import { formatPairs } from "../table.ts";
+import { ensureWorkspace, FOLDER, type RunManifest, workspaceOf } from "../workspace.ts";
+
+export const command = defineCommand({
+  name: "cook",
+  summary: "Does everything: history, training, evaluation, and an example of what the run writes",
+  args: [{ name: "repo", help: "Repository [.]", required: false }],
+  options: {
+    sample: {
+      type: "boolean",
+      default: false,
+      help: "Cook a sample repository, made on the spot, instead of one of yours",
+    },
+    ...modelOptions,
+    ...historyOptions,
+    ...loraOptions,
+    ...trainOptions,
+    ...evaluateOptions,
+  },
+  examples: [
+    ["cook", "The repository here, with the small model from scratch"],
+    [
+      "cook ../express --model SmolLM2-135M.gguf --memory 2GB --time 20m",
+      "A pretrained base within 2 GB; 20 minutes of training",
+    ],
+    ["cook --sample", "A sample repository, to see what it does"],
+  ],
+  async run({ args, options, out, progress, signal, cwd }) {
+    const face = { out, progress, signal, json: options.json };
+    if (options.sample && args.repo !== undefined) {
+      throw new UsageError("Expected a repository or --sample, found both; leave one of them out");
+    }
+    const repository = options.sample ? await ensureSample(cwd, face) : resolve(cwd, args.repo ?? ".");
+    const workspace = workspaceOf(repository);
+    ensureWorkspace(workspace);
+    const { max_file_bytes, max_commits } = options;
+    const dataset = { repository, folder: workspace.dataset };
+    const manifest = await ensureDataset(dataset, { max_file_bytes, max_commits }, face);
+    print(formatPairs(describeDataset(manifest)), face);
+    const job = trainJob(workspace.dataset, cwd, options);
+    const run = await trainingStep(job, face);
+    print(["", ...formatPairs(describeRun(job.run, run))], face);
+    const report = await ensureReport({ folder: job.run, run, options }, face);
+    if (options.json) out.json(report);
+    else print(["", ...describeReport(report)], face);
+    await showExample({ folder: job.run, run, sample: options.sample }, face);
+    return 0;
+  },
+});
+
+function print(lines: readonly string[], { out, json }: Face): void {
+  if (!json) for (const line of lines) out.line(line);
+}
+
+/** The sample repository, made under another name first, so that half a one is never taken for it. */
+async function ensureSample(cwd: string, { progress }: Face): Promise<string> {
+  const folder = join(cwd, FOLDER, "sample");
+  if (existsSync(folder)) {
+    progress.line(`The sample repository in ${folder} is there`);
+    return folder;
+  }
+  progress.line(
+    `Making a sample repository in ${folder}: invented maintenance of a small program, the same each time`,
+  );
+  ensureWorkspace(workspaceOf(cwd));
+  const temporary = join(cwd, FOLDER, ".sample.tmp");
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(dirname(temporary), { recursive: true });
+  await createSample(temporary);
+  renameSync(temporary, folder);
+  return folder;
+}
+
+/** Harvests unless the dataset was made with these options from the refs as they are now. */
+async function ensureDataset(
+  paths: { readonly repository: string; readonly folder: string },
+  options: HistoryOptions,
+  face: Face,
+) {
+  if (hasManifest(paths.folder)) {
+    const manifest = readManifest(paths.folder);
+    const now = await describeRepository(paths.repository, face.signal);
+    const same =
+      manifest.created.refs === now.refs && JSON.stringify(manifest.options) === JSON.stringify(options);
+    if (same) {
+      face.progress.line(`The dataset in ${paths.folder} is up to date`);
+      return manifest;
+    }
+  }
+  return harvestStep(paths, options, face);
+}
+
+type Job = Parameters<typeof evaluationStep>[0];
+
+async function ensureReport(job: Job & { readonly run: RunManifest }, face: Face): Promise<Report> {
+  const path = join(job.folder, "report.json");
+  if (existsSync(path)) {
+    const report = readJson(path) as Report;
+    const { samples, likelihoods, max_new_tokens } = job.options;
+    const wanted = JSON.stringify({ samples, likelihoods, max_new_tokens });
+    if (report.identity === job.run.identity && JSON.stringify(report.options) === wanted) {
+      face.progress.line(`The report in ${path} is up to date`);
+      return report;
+    }
+  }
+  return evaluationStep(job, face);
+}

@@ -1,0 +1,73 @@
+// codefudge suggest: a message and paths in, a git diff out that was applied in memory first.
+
+import { isUtf8 } from "node:buffer";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { relative, resolve, sep } from "node:path";
+import { UsageError, UserError } from "../../base/errors.ts";
+import type { Request } from "../../dataset/request.ts";
+import { suggest } from "../../generation/suggest.ts";
+import { defineCommand } from "../command.ts";
+import { findRunFolder, repositoryRoot } from "../steps/options.ts";
+import { NO_CHANGE, openWriter, writerOptions } from "../steps/writer.ts";
+
+export const command = defineCommand({
+  name: "suggest",
+  summary: "Writes the change that a message asks for, as a git diff that applies",
+  args: [{ name: "path", help: "File to change, or to create", required: true, variadic: true }],
+  options: {
+    message: {
+      type: "string",
+      default: null,
+      short: "m",
+      help: "Commit message of the change",
+      value: "MESSAGE",
+    },
+    ...writerOptions,
+  },
+  examples: [
+    ['suggest -m "Bump version to 1.2.0" package.json', "One file; the diff goes to stdout"],
+    ['suggest -m "Add option --quiet" lib/cli.js | git apply', "And into the working tree"],
+  ],
+  async run({ args, options, out, progress, signal, cwd }) {
+    const { message } = options;
+    if (message === null) throw new UsageError('Expected a message, found none; give -m "MESSAGE"');
+    const root = repositoryRoot(cwd);
+    const requests = args.path.map((path) => readRequest({ path: resolve(cwd, path), root, message }));
+    const { writer, dispose } = openWriter({ ...options, folder: findRunFolder(options.run, cwd) }, signal);
+    try {
+      let written = 0;
+      for (const request of requests) {
+        progress.update({ label: `write ${request.path}`, done: 0 });
+        const { answer, change } = await suggest(writer, request);
+        progress.finish();
+        const figures = { path: request.path, tokens: answer.tokens, seconds: answer.seconds };
+        if (change.ok) written++;
+        if (options.json)
+          out.json(
+            change.ok ? { ...figures, diff: change.value.diff } : { ...figures, reason: change.reason },
+          );
+        else if (change.ok) out.text(change.value.diff);
+        if (!change.ok) progress.warn(`No change for ${request.path}: ${change.reason}`);
+      }
+      return written === requests.length ? 0 : NO_CHANGE;
+    } finally {
+      await dispose();
+    }
+  },
+});
+
+function readRequest({ path, root, message }: { path: string; root: string; message: string }): Request {
+  const inside = relative(root, path).split(sep).join("/");
+  if (inside === "" || inside.startsWith("../")) {
+    throw new UserError(
+      `Expected a file inside ${root}, found ${path}; run codefudge suggest in the file's repository`,
+    );
+  }
+  if (!existsSync(path)) return { message, path: inside, old: null };
+  if (!statSync(path).isFile())
+    throw new UserError(`Expected a file at ${path}, found a folder; name the files in it`);
+  const bytes = readFileSync(path);
+  if (!isUtf8(bytes))
+    throw new UserError(`Expected UTF-8 text in ${path}, found other bytes; only text can be changed`);
+  return { message, path: inside, old: bytes.toString("utf8") };
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+// The program: gives the process's streams, signals and environment to `runCli`, and its exit code to the shell.
+
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readJson } from "../base/files.ts";
+import { runCli } from "./run.ts";
+
+const interrupted = new AbortController();
+
+// The first signal asks: work saves itself and ends. The second does not ask.
+let asked = false;
+function interrupt(): void {
+  if (asked) process.exit(130);
+  asked = true;
+  process.stderr.write("\nStopping after the current step; press Ctrl-C again to stop at once\n");
+  interrupted.abort();
+}
+process.on("SIGINT", interrupt);
+process.on("SIGTERM", interrupt);
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  env: process.env,
+  cwd: process.cwd(),
+  signal: interrupted.signal,
+  version: readVersion(),
+});
+
+function readVersion(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json"))) folder = dirname(folder);
+  return (readJson(join(folder, "package.json")) as { version: string }).version;
+}

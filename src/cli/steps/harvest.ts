@@ -1,0 +1,42 @@
+// The history step: repository in, dataset folder out, with its counters shown.
+
+import type { DatasetManifest } from "../../dataset/store.ts";
+import type { HistoryOptions } from "../../history/harvest.ts";
+import { writeDataset } from "../../history/write.ts";
+import { formatCount } from "../units.ts";
+import type { Face } from "./face.ts";
+
+export async function harvestStep(
+  paths: { readonly repository: string; readonly folder: string },
+  options: HistoryOptions,
+  face: Face,
+): Promise<DatasetManifest> {
+  const events = writeDataset(paths, options, face.signal);
+  for (;;) {
+    const next = await events.next();
+    if (next.done) {
+      face.progress.finish();
+      return next.value;
+    }
+    if (next.value.type !== "progress") continue;
+    const { commits, total, examples } = next.value;
+    const note = `${formatCount(examples)} examples`;
+    face.progress.update({ label: "history", done: commits, total, unit: "commits", note });
+  }
+}
+
+/** Counters as rows of a table, the reasons that dropped nothing left out. */
+export function describeDataset({ examples, counters }: DatasetManifest): (readonly [string, string])[] {
+  const { commits = 0, merges = 0, records = 0, examples: kept = 0, ...dropped } = counters;
+  const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
+  return [
+    ["commits", `${formatCount(commits)} (${formatCount(merges)} merges have no records)`],
+    ["changed files", formatCount(records)],
+    ["examples", `${formatCount(kept)} that re-apply byte for byte`],
+    [
+      "split by time",
+      `${formatCount(examples.train)} train, ${formatCount(examples.validation)} validation, ${formatCount(examples.test)} test`,
+    ],
+    ...reasons.map(([reason, count]) => [`left out: ${reason}`, formatCount(count)] as const),
+  ];
+}

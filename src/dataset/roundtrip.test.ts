@@ -1,0 +1,47 @@
+// Each way in which an example can fail its round trip has its own name.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Example } from "./example.ts";
+import { blobId, checkRoundTrip } from "./roundtrip.ts";
+
+const GOOD: Example = {
+  message: "m\n",
+  path: "f",
+  old: "a\n",
+  diff: "diff --git a/f b/f\nindex 7898192..6178079 100644\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n",
+  commit: "c",
+  parent: null,
+  time: 0,
+  author: "A",
+};
+const BLOB = { oid: "61780798228d17af2d34fce4cfbdf35556832472", algorithm: "sha1" } as const;
+
+test("hashes are git's", () => {
+  assert.equal(blobId("", "sha1"), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+  assert.equal(blobId("b\n", "sha1"), BLOB.oid);
+  assert.equal(blobId("", "sha256"), "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813");
+});
+
+test("a sound example gives its patch", () => {
+  const result = checkRoundTrip(GOOD, BLOB);
+  assert.equal(result.ok && result.value.kind, "modify");
+});
+
+const MODE = "diff --git a/f b/f\nold mode 100644\nnew mode 100755\n";
+const FAILURES: readonly (readonly [example: Example, blob: typeof BLOB | null, reason: RegExp])[] = [
+  [{ ...GOOD, diff: GOOD.diff.slice(0, -1) }, BLOB, /^parse: line 7: the last line has no newline$/],
+  [{ ...GOOD, diff: GOOD.diff + GOOD.diff }, BLOB, /^parse: a diff of 2 files$/],
+  [{ ...GOOD, path: "g" }, BLOB, /^parse: a diff of another path$/],
+  [{ ...GOOD, old: "c\n" }, BLOB, /^apply: hunk 1: expected line 1 to be "a", found "c"$/],
+  [GOOD, { ...BLOB, oid: "0".repeat(40) as typeof BLOB.oid }, /^blob: /],
+  [GOOD, null, /^blob: /],
+  [{ ...GOOD, old: "b\n", diff: MODE }, BLOB, /^region: mode change$/],
+];
+
+for (const [example, blob, reason] of FAILURES) {
+  test(`fails with ${reason.source}`, () => {
+    const result = checkRoundTrip(example, blob);
+    assert.match(result.ok ? "sound" : result.reason, reason);
+  });
+}

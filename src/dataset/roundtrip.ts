@@ -1,0 +1,56 @@
+// Proof that an example teaches what the commit did: the diff, applied, gives the blob that git has, and every
+// answer format leads back to the same bytes. The hash of a blob is git's (gitformat-pack is not needed: the sum
+// of "blob LENGTH\0" and the bytes).
+
+import { createHash } from "node:crypto";
+import { failure, type Result } from "../base/result.ts";
+import { applyPatch } from "../patch/apply.ts";
+import type { Change } from "../patch/create.ts";
+import { type Patch, pathBefore } from "../patch/hunk.ts";
+import type { Example } from "./example.ts";
+import { type Format, formats, patchOf } from "./format.ts";
+import { requestOf } from "./request.ts";
+
+/** The blob after the commit, as git names it. */
+export type Blob = { readonly oid: string; readonly algorithm: "sha1" | "sha256" };
+
+/** The patch of an example that is sound. `newBlob` is `null` when the commit deletes the file. */
+export function checkRoundTrip(example: Example, newBlob: Blob | null): Result<Patch> {
+  const patch = patchOf(example);
+  if (!patch.ok) return failure(`parse: ${patch.reason}`);
+  // Answers first: what no format can express (links, submodules) has no text to apply to either.
+  const answers: { readonly format: Format; readonly text: string }[] = [];
+  for (const format of Object.values(formats)) {
+    const answer = format.answer(example, patch.value);
+    if (!answer.ok) return failure(`${format.name}: ${answer.reason}`);
+    answers.push({ format, text: answer.value });
+  }
+  const result = applyPatch(patch.value, example.old);
+  if (!result.ok) return failure(`apply: ${result.reason}`);
+  if (!isBlob(result.value, newBlob)) return failure("blob: the result is not the file that the commit has");
+  for (const { format, text } of answers) {
+    const change = format.read(text, requestOf(example));
+    const wrong = change.ok ? differs(change.value, patch.value, result.value) : change.reason;
+    if (wrong !== undefined) return failure(`${format.name}: ${wrong}`);
+  }
+  return patch;
+}
+
+/** The object id that git gives to a text. */
+export function blobId(text: string, algorithm: Blob["algorithm"]): string {
+  const bytes = Buffer.from(text);
+  return createHash(algorithm).update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+}
+
+function isBlob(text: string | null, blob: Blob | null): boolean {
+  if (text === null || blob === null) return text === null && blob === null;
+  return blobId(text, blob.algorithm) === blob.oid;
+}
+
+/** How the change that an answer means is another than the patch's, if it is. */
+function differs(change: Change, patch: Patch, text: string | null): string | undefined {
+  const { path, from, mode } = change;
+  if (path !== patch.path || (from ?? path) !== pathBefore(patch)) return "another path";
+  if (patch.kind === "create" && mode !== patch.mode) return "another mode";
+  return change.new === text ? undefined : "other bytes";
+}

@@ -1,0 +1,186 @@
+// Runs a network left to right over one sequence with a key and value cache. Blocks share one program for each run
+// length; the attention operator writes the cache in place. Knows ids and logits, no text.
+
+import { blockHooks } from "../adapters/hooks.ts";
+import type { Adapter } from "../adapters/target.ts";
+import { gather, reshape } from "../graph/build.ts";
+import { writeProgram } from "../graph/onnx.ts";
+import type { Program } from "../graph/program.ts";
+import { input, type Tensor } from "../graph/tensor.ts";
+import { cachedAttention, rotaryTables } from "../models/attention.ts";
+import { allParameters, type Model } from "../models/model.ts";
+import {
+  type Buffer,
+  type Buffers,
+  compile,
+  createBuffer,
+  type DeviceOptions,
+  type Executable,
+} from "../runtime/device.ts";
+import type { WeightSource } from "../weights/source.ts";
+
+export type DecoderOptions = {
+  readonly model: Model;
+  readonly read: WeightSource["read"];
+  readonly adapter: Adapter | null;
+  /** Positions that the cache holds. */
+  readonly capacity: number;
+  readonly device: DeviceOptions;
+};
+
+/** Ids of a prompt run together; a last part is filled up and the filling overwritten by what follows. */
+const PREFILL = 128;
+
+export class Decoder {
+  readonly model: Model;
+  readonly capacity: number;
+  readonly #options: DecoderOptions;
+  readonly #feeds = new Map<string, Buffer>();
+  readonly #compiled = new Map<string, Executable>();
+  readonly #caches: readonly { readonly key: Buffer; readonly value: Buffer }[];
+  #length = 0;
+
+  constructor(options: DecoderOptions) {
+    const { model, read, adapter, capacity } = options;
+    this.model = model;
+    this.#options = options;
+    // Room for the filling of a last part.
+    this.capacity = (Math.ceil(capacity / PREFILL) + 1) * PREFILL;
+    for (const { name, shape } of allParameters(model)) {
+      this.#feeds.set(name, createBuffer("float32", shape, read(name)));
+    }
+    for (const [name, { shape, data }] of adapter?.arrays ?? []) {
+      this.#feeds.set(name, createBuffer("float32", shape, data));
+    }
+    this.#caches = Array.from({ length: model.num_hidden_layers }, () => ({
+      key: this.#cache(),
+      value: this.#cache(),
+    }));
+  }
+
+  #cache(): Buffer {
+    const { num_key_value_heads, head_dim } = this.model.attention;
+    const shape = [1, num_key_value_heads, this.capacity, head_dim];
+    return createBuffer("float32", shape, new Float32Array(num_key_value_heads * this.capacity * head_dim));
+  }
+
+  /** Positions in the cache. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Forgets all positions from `length` on. */
+  truncate(length: number): void {
+    this.#length = Math.min(this.#length, length);
+  }
+
+  /** Appends ids; gives the logits [vocab_size] that follow the last of them. */
+  async append(ids: readonly number[]): Promise<Float32Array> {
+    let hidden: { buffer: Buffer; row: number } | undefined;
+    for (let at = 0; at < ids.length; ) {
+      const left = ids.length - at;
+      const size = left === 1 ? 1 : PREFILL;
+      const count = Math.min(size, left);
+      if (this.#length + size > this.capacity) {
+        throw new Error(`Expected at most ${this.capacity} positions, found ${this.#length + size}`);
+      }
+      hidden = { buffer: await this.#run(ids.slice(at, at + count), size), row: count - 1 };
+      this.#length += count;
+      at += count;
+    }
+    if (!hidden) throw new Error("Expected ids to append, found none");
+    return this.#logits(hidden.buffer, hidden.row);
+  }
+
+  async dispose(): Promise<void> {
+    for (const executable of this.#compiled.values()) await executable.dispose();
+    this.#compiled.clear();
+    this.#feeds.clear();
+  }
+
+  async #run(ids: readonly number[], size: number): Promise<Buffer> {
+    const filled = BigInt64Array.from({ length: size }, (_, i) => BigInt(ids[i] ?? 0));
+    const embedding = await this.#program(`embedding ${size}`, () => embeddingProgram(this.model, size));
+    const weight = this.model.embeddingParameter.name;
+    const ids64 = createBuffer("int64", [size], filled);
+    let x = (await embedding.run({ ids: ids64, [weight]: this.#feeds.get(weight)! })).y!;
+    const block = await this.#program(`block ${size}`, () =>
+      blockProgram(this.#options, size, this.capacity),
+    );
+    const total = this.#length + size;
+    const place = {
+      seqlens_k: createBuffer("int32", [1], Int32Array.of(total - 1)),
+      total_sequence_length: createBuffer("int32", [], Int32Array.of(total)),
+    };
+    for (const [layer, { key, value }] of this.#caches.entries()) {
+      const feeds = { ...this.#blockFeeds(layer), ...place, x, past_key: key, past_value: value };
+      x = (await block.run(feeds, { present_key: key, present_value: value })).y!;
+    }
+    return x;
+  }
+
+  async #logits(x: Buffer, row: number): Promise<Float32Array> {
+    const size = x.shape[0]!;
+    const head = await this.#program(`head ${size}`, () => headProgram(this.model, size));
+    const feeds: Record<string, Buffer> = {
+      x,
+      row: createBuffer("int64", [1], BigInt64Array.of(BigInt(row))),
+    };
+    for (const { name } of this.model.headParameters) feeds[name] = this.#feeds.get(name)!;
+    return (await head.run(feeds)).logits!.data as Float32Array;
+  }
+
+  #blockFeeds(layer: number): Buffers {
+    const prefix = this.model.blockPrefix(layer);
+    const feeds: Record<string, Buffer> = {};
+    for (const [name, buffer] of this.#feeds) {
+      if (name.startsWith(prefix)) feeds[name.slice(prefix.length)] = buffer;
+    }
+    return feeds;
+  }
+
+  async #program(key: string, build: () => Program): Promise<Executable> {
+    const found = this.#compiled.get(key);
+    if (found) return found;
+    const executable = await compile(build(), this.#options.device);
+    this.#compiled.set(key, executable);
+    return executable;
+  }
+}
+
+function embeddingProgram(model: Model, size: number): Program {
+  const { name, shape } = model.embeddingParameter;
+  return writeProgram("embedding", {
+    y: gather(input(name, "float32", shape), input("ids", "int64", [size])),
+  });
+}
+
+function blockProgram({ model, adapter }: DecoderOptions, size: number, capacity: number): Program {
+  const { num_key_value_heads, head_dim } = model.attention;
+  const cache = [1, num_key_value_heads, capacity, head_dim];
+  let present: { present_key: Tensor; present_value: Tensor } | undefined;
+  const attend = cachedAttention(
+    model.attention,
+    {
+      length: size,
+      pastKey: input("past_key", "float32", cache),
+      pastValue: input("past_value", "float32", cache),
+      seqlens: input("seqlens_k", "int32", [1]),
+      total: input("total_sequence_length", "int32", []),
+      tables: rotaryTables(model.attention, capacity),
+    },
+    (present_key, present_value) => {
+      present = { present_key, present_value };
+    },
+  );
+  const x = input("x", "float32", [size, model.hidden_size]);
+  const y = model.block({ ...blockHooks(model, adapter?.config ?? null), attend }, x);
+  return writeProgram("decode_block", { y, ...present! });
+}
+
+function headProgram(model: Model, size: number): Program {
+  const x = gather(input("x", "float32", [size, model.hidden_size]), input("row", "int64", [1]));
+  const shapes = new Map(model.headParameters.map(({ name, shape }) => [name, shape]));
+  const logits = model.head({ parameter: (name) => input(name, "float32", shapes.get(name)!) }, x);
+  return writeProgram("decode_head", { logits: reshape(logits, [model.vocab_size]) });
+}

@@ -1,0 +1,66 @@
+// Why a changed file does not become an example: the names under which it is counted, and the rules that need no
+// more than the record itself. The first rule that holds gives the name, so each record has exactly one.
+
+import { isUtf8 } from "node:buffer";
+import type { Change, LogCommit } from "./change.ts";
+
+/** Reasons in the order in which they are asked; each counts raw records of `git log`. The last needs the split. */
+export const dropReasons = [
+  "shallow-boundary",
+  "type-change",
+  "submodule",
+  "symlink",
+  "copy",
+  "mode-only",
+  "over-size",
+  "binary",
+  "undecodable",
+  "round-trip",
+  "duplicate",
+] as const;
+
+export type DropReason = (typeof dropReasons)[number];
+
+export type Drop = { readonly reason: DropReason; readonly detail?: string };
+
+type Rule = {
+  readonly reason: DropReason;
+  readonly detail?: string;
+  readonly holds: (change: Change, commit: LogCommit) => boolean;
+};
+
+const SUBMODULE = "160000";
+const SYMLINK = "120000";
+
+const rules: readonly Rule[] = [
+  { reason: "type-change", holds: ({ status }) => status === "T" },
+  { reason: "submodule", holds: (change) => hasMode(change, SUBMODULE) },
+  { reason: "symlink", holds: (change) => hasMode(change, SYMLINK) },
+  { reason: "copy", holds: ({ status }) => status === "C" },
+  { reason: "mode-only", holds: ({ status, oldOid, newOid }) => status === "M" && oldOid === newOid },
+  { reason: "over-size", detail: "diff", holds: ({ section }) => section === null },
+  { reason: "undecodable", detail: "message", holds: (_, { message }) => message === null },
+  {
+    reason: "undecodable",
+    detail: "path",
+    holds: ({ oldPath, newPath }) => !isUtf8(oldPath) || !isUtf8(newPath),
+  },
+];
+
+/** What the record alone says against a change; undefined when its contents must be looked at. */
+export function dropByRecord(
+  change: Change,
+  commit: LogCommit,
+  shallow: ReadonlySet<string>,
+): Drop | undefined {
+  if (shallow.has(commit.hash)) return { reason: "shallow-boundary" };
+  const rule = rules.find(({ holds }) => holds(change, commit));
+  return (
+    rule &&
+    (rule.detail === undefined ? { reason: rule.reason } : { reason: rule.reason, detail: rule.detail })
+  );
+}
+
+function hasMode({ oldMode, newMode }: Change, mode: string): boolean {
+  return oldMode === mode || newMode === mode;
+}

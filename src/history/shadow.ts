@@ -1,0 +1,160 @@
+// A shadow of a repository: an empty git folder of our own whose refs are copied and whose objects are the
+// repository's. Reading through it, none of the repository's configuration, attributes, hooks, grafts or replace
+// refs has any say. It knows nothing of commits; the checks of what can be read at all are here.
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { UserError } from "../base/errors.ts";
+import { type GitPlace, gitVersion, runGit, streamGit } from "./git.ts";
+
+/** A branch, tag or remote branch, and the object that it names. */
+export type Ref = { readonly name: string; readonly oid: string };
+
+export type Shadow = {
+  readonly gitDir: string;
+  readonly objectDirectory: string;
+  readonly algorithm: "sha1" | "sha256";
+  readonly gitVersion: string;
+  readonly refs: readonly Ref[];
+  /** The commit that is checked out; `null` on a branch without commits. */
+  readonly head: string | null;
+  /** Commits of a shallow clone whose parents were left out. */
+  readonly shallow: ReadonlySet<string>;
+  dispose(): void;
+};
+
+/** Makes the shadow of the repository in or above `repository`, or throws a `UserError` that says why not. */
+export async function openShadow(repository: string, signal?: AbortSignal): Promise<Shadow> {
+  const version = await gitVersion();
+  const place: GitPlace = { cwd: repository, userConfig: true, ...(signal && { signal }) };
+  const found = await locate(repository, place);
+  const [refs, head] = await Promise.all([listRefs(repository, place), readHead(place)]);
+  if (refs.length === 0 && head === null) {
+    throw new UserError(
+      `Expected commits in ${repository}, found an empty repository; commit something and run this again`,
+    );
+  }
+  const gitDir = mkdtempSync(join(tmpdir(), "codefudge-shadow-"));
+  const dispose = () => rmSync(gitDir, { recursive: true, force: true });
+  try {
+    const objectDirectory = join(found.commonDir, "objects");
+    const shallow = await fillShadow(gitDir, { ...found, refs, head });
+    const shadow = { ...found, gitDir, objectDirectory, gitVersion: version, refs, head, shallow, dispose };
+    if (hasPromisorPacks(objectDirectory)) await refuseMissingObjects(repository, shadow);
+    return shadow;
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** The arguments that name every commit to read: branches, tags, remote branches and what is checked out. */
+export function revisionsOf(shadow: Shadow): string[] {
+  return ["--branches", "--tags", "--remotes", ...(shadow.head === null ? [] : ["HEAD"])];
+}
+
+/** Where git runs when it reads through the shadow. */
+export function placeOf(shadow: Shadow, signal?: AbortSignal): GitPlace {
+  return {
+    gitDir: shadow.gitDir,
+    objectDirectory: shadow.objectDirectory,
+    ...(signal && { signal }),
+  };
+}
+
+type Located = { readonly commonDir: string; readonly algorithm: "sha1" | "sha256" };
+
+async function locate(repository: string, place: GitPlace): Promise<Located> {
+  const args = ["rev-parse", "--path-format=absolute", "--show-object-format", "--git-common-dir"];
+  const { stdout, stderr, exitCode } = await runGit(args, place);
+  if (exitCode !== 0) throw describeRefusal(repository, stderr);
+  const text = stdout.toString();
+  const end = text.indexOf("\n");
+  return {
+    algorithm: text.slice(0, end) === "sha256" ? "sha256" : "sha1",
+    commonDir: text.slice(end + 1, -1),
+  };
+}
+
+function describeRefusal(repository: string, stderr: string): UserError {
+  const said = stderr.trim().replace(/^fatal: /, "");
+  if (!existsSync(repository)) {
+    return new UserError(`Expected a git repository at ${repository}, found no such folder; check the path`);
+  }
+  if (said.includes("dubious ownership")) {
+    return new UserError(
+      `Expected a git repository of your own at ${repository}, found one that git refuses; git says: ${said}`,
+    );
+  }
+  if (said.includes("not a git repository")) {
+    return new UserError(
+      `Expected a git repository at ${repository}, found a folder without one; give the path of a clone, or run "git init" there and commit`,
+    );
+  }
+  return new UserError(`Expected a git repository at ${repository}, found one that git cannot read: ${said}`);
+}
+
+async function listRefs(repository: string, place: GitPlace): Promise<Ref[]> {
+  const args = [
+    "for-each-ref",
+    "--format=%(objectname) %(refname)",
+    "refs/heads",
+    "refs/tags",
+    "refs/remotes",
+  ];
+  const { stdout, stderr, exitCode } = await runGit(args, place);
+  if (exitCode !== 0) {
+    throw new UserError(
+      `Expected readable branches in ${repository}, found: ${stderr.trim()}; run "git fsck" there`,
+    );
+  }
+  const lines = stdout.toString("latin1").split("\n").filter(Boolean);
+  return lines.map((line) => ({
+    oid: line.slice(0, line.indexOf(" ")),
+    name: line.slice(line.indexOf(" ") + 1),
+  }));
+}
+
+async function readHead(place: GitPlace): Promise<string | null> {
+  const { stdout, exitCode } = await runGit(["rev-parse", "--quiet", "--verify", "HEAD^{commit}"], place);
+  return exitCode === 0 ? stdout.toString().trim() : null;
+}
+
+type Contents = Located & { readonly refs: readonly Ref[]; readonly head: string | null };
+
+async function fillShadow(gitDir: string, from: Contents): Promise<ReadonlySet<string>> {
+  const args = ["init", "--quiet", "--bare", "--template=", `--object-format=${from.algorithm}`, gitDir];
+  const { stderr, exitCode } = await runGit(args);
+  if (exitCode !== 0)
+    throw new UserError(`Expected to make a temporary git folder at ${gitDir}, found: ${stderr}`);
+  const packed = from.refs.map((ref) => `${ref.oid} ${ref.name}\n`).join("");
+  writeFileSync(join(gitDir, "packed-refs"), packed, "latin1");
+  if (from.head !== null) writeFileSync(join(gitDir, "HEAD"), `${from.head}\n`);
+  const shallow = join(from.commonDir, "shallow");
+  if (!existsSync(shallow)) return new Set();
+  const text = readFileSync(shallow, "latin1");
+  writeFileSync(join(gitDir, "shallow"), text);
+  return new Set(text.split("\n").filter(Boolean));
+}
+
+// Only a partial clone has packs marked so, and only then is the walk over all objects worth its time.
+function hasPromisorPacks(objectDirectory: string): boolean {
+  const folder = join(objectDirectory, "pack");
+  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".promisor"));
+}
+
+async function refuseMissingObjects(repository: string, shadow: Shadow): Promise<void> {
+  const args = ["rev-list", "--objects", "--missing=print", ...revisionsOf(shadow)];
+  const child = streamGit(args, placeOf(shadow));
+  child.stdin.end();
+  let missing = 0;
+  for await (const line of createInterface({ input: child.stdout })) if (line.startsWith("?")) missing++;
+  const { exitCode } = await child.done;
+  if (missing === 0 && exitCode === 0) return;
+  const count = exitCode === 0 ? `${missing} contents` : "contents";
+  throw new UserError(
+    `Expected a complete clone at ${repository}, found a partial one that lacks ${count}; run "git fetch --refetch --no-filter" there, or clone again without --filter`,
+  );
+}

@@ -1,0 +1,71 @@
+// Whether a dataset folder holds the whole harvest, split by time, the same bytes each time.
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { defaultsOf } from "../base/options.ts";
+import { type DatasetManifest, readExamples, readManifest, splits } from "../dataset/store.ts";
+import { awkwardSteps } from "./awkward.ts";
+import { makeRepository, withFolder } from "./fixture.ts";
+import { historyOptions } from "./harvest.ts";
+import { dropReasons } from "./reasons.ts";
+import { createSample } from "./sample.ts";
+import { writeDataset } from "./write.ts";
+
+async function write(repository: string, folder: string): Promise<DatasetManifest> {
+  const source = writeDataset({ repository, folder }, defaultsOf(historyOptions));
+  for (;;) {
+    const next = await source.next();
+    if (next.done) return next.value;
+  }
+}
+
+test("the splits follow time, no commit stands on two sides, and the counters add up", async () => {
+  await withFolder(async (folder) => {
+    await createSample(join(folder, "r"));
+    const manifest = await write(join(folder, "r"), join(folder, "data"));
+    assert.deepEqual(readManifest(join(folder, "data")), manifest);
+    const sides = splits.map((split) => [...readExamples(join(folder, "data"), split)]);
+    let latest = 0;
+    for (const side of sides) {
+      assert.ok(side.length > 0);
+      assert.ok(Math.min(...side.map(({ time }) => time)) > latest);
+      latest = Math.max(...side.map(({ time }) => time));
+    }
+    assert.deepEqual(
+      sides.map((side) => side.length),
+      splits.map((split) => manifest.examples[split]),
+    );
+    const { counters } = manifest;
+    const dropped = dropReasons.reduce((sum, reason) => sum + counters[reason]!, 0);
+    assert.equal(counters["records"], counters["examples"]! + dropped);
+    assert.equal(
+      sides.reduce((sum, side) => sum + side.length, 0),
+      counters["examples"],
+    );
+  });
+});
+
+test("two runs give the same bytes, and every drop is listed", async () => {
+  await withFolder(async (folder) => {
+    const repository = await makeRepository(join(folder, "r"), awkwardSteps);
+    const manifest = await write(repository, join(folder, "one"));
+    await write(repository, join(folder, "two"));
+    for (const name of [...Object.keys(manifest.sha256), "manifest.json"]) {
+      const [one, two] = ["one", "two"].map((side) => readFileSync(join(folder, side, name), "utf8"));
+      assert.equal(one, two, name);
+    }
+    const lines = readFileSync(join(folder, "one/dropped.jsonl"), "utf8").trim().split("\n");
+    assert.equal(lines.length, manifest.counters["records"]! - manifest.counters["examples"]!);
+  });
+});
+
+test("a run that is left early leaves no dataset", async () => {
+  await withFolder(async (folder) => {
+    const repository = await makeRepository(join(folder, "r"), awkwardSteps);
+    const paths = { repository, folder: join(folder, "data") };
+    for await (const _ of writeDataset(paths, defaultsOf(historyOptions))) break;
+    assert.ok(!existsSync(join(folder, "data/manifest.json")));
+  });
+});

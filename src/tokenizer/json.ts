@@ -1,0 +1,65 @@
+// The parts of tokenizer.json that we look at; everything else is passed through to the library, which checks
+// it. Format: https://huggingface.co/docs/tokenizers.
+
+import { UserError } from "../base/errors.ts";
+
+export type AddedToken = {
+  readonly id: number;
+  readonly content: string;
+  readonly special?: boolean;
+  readonly [key: string]: unknown;
+};
+
+/** Token to id (BPE, WordPiece, WordLevel), or pieces with scores in the order of their ids (Unigram). */
+export type Vocabulary = Readonly<Record<string, number>> | readonly (readonly [string, number])[];
+
+export type TokenizerJson = {
+  readonly added_tokens?: readonly AddedToken[] | null;
+  readonly post_processor?: unknown;
+  readonly model: {
+    readonly vocab: Vocabulary;
+    readonly unk_token?: string | null;
+    readonly [key: string]: unknown;
+  };
+  readonly [key: string]: unknown;
+};
+
+/** The parsed tokenizer.json, or a `UserError`. */
+export function parseTokenizerJson(text: string): TokenizerJson {
+  const value = parseObject("tokenizer.json", text);
+  const model = value.model;
+  const added = value.added_tokens ?? [];
+  if (!isRecord(model) || typeof model.vocab !== "object" || model.vocab === null) {
+    throw new UserError("Expected a model with a vocab in tokenizer.json, found none: the file is damaged");
+  }
+  if (Array.isArray(model.vocab) && !model.vocab.every(Array.isArray)) {
+    throw new UserError("Expected pairs in the vocab of tokenizer.json, found others: the file is damaged");
+  }
+  if (!Array.isArray(added) || !added.every(isAddedToken)) {
+    throw new UserError(
+      "Expected added_tokens with content and id in tokenizer.json, found others: the file is damaged",
+    );
+  }
+  return value as TokenizerJson;
+}
+
+/** The object that a JSON file holds, or a `UserError`. */
+export function parseObject(name: string, text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isRecord(value)) return value;
+  } catch (error) {
+    throw new UserError(
+      `Expected JSON in ${name}, found a text that does not parse: ${(error as Error).message}`,
+    );
+  }
+  throw new UserError(`Expected a JSON object in ${name}, found something else`);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isAddedToken(value: unknown): value is AddedToken {
+  return isRecord(value) && typeof value.content === "string" && Number.isInteger(value.id);
+}

@@ -1,0 +1,18 @@
+// What the rest of the program knows of a tokenizer. Text becomes ids and back; special tokens are never added
+// here: whoever renders an example adds them by id.
+
+export type Tokenizer = {
+  /** Ids of a text, no special tokens added; a special token's own spelling inside the text is read as plain text. */
+  encode(text: string): Promise<number[]>;
+  encodeBatch(texts: readonly string[]): Promise<number[][]>;
+  /** The text of ids; special tokens are left out. */
+  decode(ids: readonly number[]): Promise<string>;
+  /** Number of ids, added tokens included. */
+  readonly vocabSize: number;
+  readonly eosId: number;
+  readonly bosId: number | undefined;
+  /** Whether the reference puts `bosId` in front of a sequence. */
+  readonly addBos: boolean;
+  /** Contents of the Hugging Face files that describe it: `tokenizer.json`, `tokenizer_config.json`. */
+  files(): Readonly<Record<string, string>>;
+};

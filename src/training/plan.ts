@@ -1,0 +1,93 @@
+// What a training run will need, before it starts: memory by parts, and the longest sequence and largest batch that
+// stay inside a budget. The factors were fitted to measured resident memory (docs/log.md).
+
+import type { Adapter } from "../adapters/target.ts";
+import { sizeOf } from "../base/dtype.ts";
+import { UserError } from "../base/errors.ts";
+import { allParameters, type Model } from "../models/model.ts";
+import { bucketOf } from "./batch.ts";
+import { headTargets } from "./engine.ts";
+
+export type Shape = {
+  readonly model: Model;
+  /** Numbers that are trained: the adapter's, or all of the model's. */
+  readonly trained: number;
+  readonly adapter: boolean;
+};
+
+export type Plan = {
+  readonly max_length: number;
+  readonly batch: number;
+  readonly arena: boolean;
+  /** Predicted peak of resident memory in bytes. */
+  readonly memory: number;
+};
+
+const BYTES = 4;
+/** Node, onnxruntime, tokenizer, text. */
+const PROCESS = 230e6;
+
+/** Predicted peak of resident memory of training on batches of one shape, in bytes. */
+export function predictMemory(
+  shape: Shape,
+  { batch, length, arena }: { batch: number; length: number; arena: boolean },
+): number {
+  const { model } = shape;
+  const rows = batch * length;
+  const weights = allParameters(model).reduce((n, parameter) => n + sizeOf(parameter.shape), 0);
+  // Gradient and two moments for each trained number; an adapter's numbers themselves come on top of the weights.
+  const state = shape.trained * (shape.adapter ? 4 : 3);
+  const hidden = rows * model.hidden_size * (model.num_hidden_layers + 3);
+  const widest = Math.max(...model.linears.map(({ shape: [out] }) => out!));
+  const block = rows * (14 * model.hidden_size + 10 * widest);
+  const scores = 5 * batch * model.attention.num_attention_heads * length * length;
+  const head = 4 * headTargets(model.vocab_size) * model.vocab_size + rows * model.hidden_size;
+  const dense = shape.adapter ? 0 : 3 * model.vocab_size * model.hidden_size;
+  const working = (Math.max(block + scores, head) + dense) * (arena ? 2 : 1);
+  return PROCESS + BYTES * (weights + state + hidden + working);
+}
+
+/** Numbers that are trained. */
+export function trainedCount(model: Model, adapter: Adapter | null): number {
+  const arrays = adapter ? [...adapter.arrays.values()] : allParameters(model);
+  return arrays.reduce((n, { shape }) => n + sizeOf(shape), 0);
+}
+
+export type Wish = {
+  readonly max_length: number | null;
+  readonly per_device_train_batch_size: number;
+  /** Bytes; `null` is no limit. */
+  readonly memory: number | null;
+};
+
+const LENGTHS = [1024, 896, 768, 640, 512, 384, 256, 128];
+
+/** The longest `max_length` (1,024 at most unless asked for) and the largest batch within the budget. */
+export function planTraining(shape: Shape, wish: Wish): Plan {
+  const most = shape.model.max_position_embeddings;
+  if (wish.max_length !== null && wish.max_length > most) {
+    throw new UserError(
+      `Expected max_length of at most ${most}, the context of this model, found ${wish.max_length}; give a smaller --max_length`,
+    );
+  }
+  const lengths = wish.max_length === null ? LENGTHS.filter((length) => length <= most) : [wish.max_length];
+  for (const arena of [true, false]) {
+    for (const max_length of lengths) {
+      for (let batch = wish.per_device_train_batch_size; batch >= 1; batch = Math.floor(batch / 2)) {
+        const memory = predictMemory(shape, { batch, length: bucketOf(max_length), arena });
+        if (wish.memory === null || memory <= wish.memory) return { max_length, batch, arena, memory };
+        // Without the arena a batch of full size may still fit: shorter sequences lose examples, arenas only time.
+        if (arena) break;
+      }
+      if (arena) break;
+    }
+  }
+  const least = predictMemory(shape, { batch: 1, length: bucketOf(lengths.at(-1)!), arena: false });
+  throw new UserError(
+    `Expected a memory budget of at least ${megabytes(least)} for this model, found ${megabytes(wish.memory!)}; give --memory ${megabytes(least)} or a smaller model`,
+  );
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)}MB`;
+}

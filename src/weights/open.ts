@@ -1,0 +1,42 @@
+// From what a person typed after --model to a source of weights: a folder in Hugging Face layout or a GGUF file,
+// told apart by looking, not by name.
+
+import { statSync } from "node:fs";
+import { extname, join } from "node:path";
+import { UserError } from "../base/errors.ts";
+import { ReadableFile } from "./file.ts";
+import { openFolder } from "./folder.ts";
+import { openGguf } from "./gguf.ts";
+import type { WeightSource } from "./source.ts";
+
+/** Opens the model; the caller disposes of it. */
+export function openWeights(model: string): WeightSource {
+  const stat = statSync(model, { throwIfNoEntry: false });
+  if (stat === undefined) throw notThere(model);
+  if (stat.isDirectory()) return openFolder(model);
+  if (extname(model).toLowerCase() === ".gguf" || startsWithMagic(model)) return openGguf(model);
+  throw new UserError(
+    `Expected a model folder or a .gguf file, found the file ${model}: ${
+      extname(model) === ".safetensors" ? `give its folder, ${join(model, "..")}` : "give one of those"
+    }`,
+  );
+}
+
+/** Ollama keeps GGUF files under names without an ending. */
+function startsWithMagic(path: string): boolean {
+  const file = new ReadableFile(path);
+  try {
+    return file.head(4).toString("latin1") === "GGUF";
+  } finally {
+    file.dispose();
+  }
+}
+
+function notThere(model: string): UserError {
+  const looksLikeHub = /^[\w-][\w.-]*\/[\w.-]+(@[\w./-]+)?$/.test(model) && extname(model) !== ".gguf";
+  return new UserError(
+    looksLikeHub
+      ? `Expected a model folder or a .gguf file, found ${model}, which is not here: names on the hub are not fetched yet, download it and give its folder`
+      : `Expected a model folder or a .gguf file at ${model}, found nothing there: check the path`,
+  );
+}
