@@ -1,10 +1,10 @@
 // Times the harvest of real repositories against git alone, with the same flags and the output thrown away. Two
 // figures: reading (records parsed, old contents joined, JSON lines written) and the whole verb with every check.
-// Runs are interleaved, so that a noisy minute hurts all sides alike; medians are reported. Prints nothing.
+// Runs are interleaved, so that a noisy minute hurts all sides alike; medians are reported.
 
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
-import { cpus, tmpdir, totalmem } from "node:os";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { defaultsOf } from "../src/base/options.ts";
 import { openBlobs } from "../src/history/blobs.ts";
 import type { Change, LogCommit } from "../src/history/change.ts";
@@ -12,28 +12,20 @@ import { joinContents } from "../src/history/contents.ts";
 import { streamGit } from "../src/history/git.ts";
 import { historyOptions, logOptionsOf } from "../src/history/harvest.ts";
 import { logArguments, readLog } from "../src/history/log.ts";
+import { createSample } from "../src/history/sample.ts";
 import { openShadow, placeOf, revisionsOf } from "../src/history/shadow.ts";
 import { writeDataset } from "../src/history/write.ts";
-import { interleave, median } from "./measure.ts";
+import {
+  type Bench,
+  type BenchResult,
+  type BenchSetup,
+  interleave,
+  median,
+  ownPeakRssBytes,
+  rounded,
+} from "./measure.ts";
 
-export type HistoryBench = {
-  readonly name: "history";
-  /** Seconds of the whole verb, all repositories together. */
-  readonly value: number;
-  readonly unit: "s";
-  readonly peer: string;
-  readonly peer_value: number;
-  readonly ratio: number;
-  readonly peak_rss_bytes: number;
-  readonly runs: number;
-  readonly machine: string;
-  /** Seconds of reading alone, and its ratio to the peer. */
-  readonly reading: number;
-  readonly reading_ratio: number;
-  readonly repositories: readonly RepositoryBench[];
-};
-
-export type RepositoryBench = {
+type RepositoryBench = {
   readonly repository: string;
   readonly git: number;
   readonly reading: number;
@@ -44,28 +36,42 @@ export type RepositoryBench = {
 const options = defaultsOf(historyOptions);
 const LINES_PER_WRITE = 100;
 
-/** Harvests each repository `runs` times. */
-export async function benchHistory(setup: {
-  readonly repos: readonly string[];
-  readonly runs: number;
-}): Promise<HistoryBench> {
-  const repositories: RepositoryBench[] = [];
-  for (const repository of setup.repos) repositories.push(await benchRepository(repository, setup.runs));
-  const total = (part: "git" | "reading" | "verb") => repositories.reduce((sum, one) => sum + one[part], 0);
-  return {
-    name: "history",
-    value: total("verb"),
-    unit: "s",
-    peer: "git log -p -M",
-    peer_value: total("git"),
-    ratio: total("verb") / total("git"),
-    peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
-    runs: setup.runs,
-    machine: `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+export const bench: Bench = {
+  name: "history",
+  summary: "seconds of the whole verb `history`, against `git log -p -M` alone",
+  options: {},
+  takes: "[REPOSITORY…]; none is the sample",
+  runs: 3,
+  run: runHistory,
+};
+
+async function runHistory({ places, runs, log }: BenchSetup): Promise<BenchResult> {
+  const sample = mkdtempSync(join(tmpdir(), "codefudge-bench-sample-"));
+  try {
+    if (places.length === 0) await createSample(sample);
+    const repositories: RepositoryBench[] = [];
+    for (const repository of places.length === 0 ? [sample] : places) {
+      const measured = await benchRepository(repository, runs);
+      const shown = { ...measured, repository: repository === sample ? "sample" : basename(repository) };
+      log(`${shown.repository}: git ${shown.git}, reading ${shown.reading}, the whole verb ${shown.verb} s`);
+      repositories.push(shown);
+    }
+    return summarise(repositories);
+  } finally {
+    rmSync(sample, { recursive: true, force: true });
+  }
+}
+
+function summarise(repositories: readonly RepositoryBench[]): BenchResult {
+  const total = (part: "git" | "reading" | "verb") =>
+    rounded(repositories.reduce((sum, one) => sum + one[part], 0));
+  const details = {
     reading: total("reading"),
-    reading_ratio: total("reading") / total("git"),
+    reading_ratio: rounded(total("reading") / total("git")),
     repositories,
   };
+  const peer = { peer: "git log -p -M", peer_value: total("git") };
+  return { value: total("verb"), unit: "s", ...peer, peak_rss_bytes: ownPeakRssBytes(), details };
 }
 
 async function benchRepository(repository: string, runs: number): Promise<RepositoryBench> {
@@ -84,7 +90,8 @@ async function benchRepository(repository: string, runs: number): Promise<Reposi
       runs,
     );
     const { git, reading, verb } = seconds;
-    return { repository, git: median(git), reading: median(reading), verb: median(verb), counters };
+    const [alone, read, whole] = [git, reading, verb].map((arm) => rounded(median(arm)));
+    return { repository, git: alone!, reading: read!, verb: whole!, counters };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
+// Medians, turns, and a child measured by the system.
+
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { interleave, median, readPeak, runChild } from "./measure.ts";
 
@@ -33,12 +33,4 @@ test("the reports of GNU time and of macOS", () => {
   assert.equal(readPeak("\tMaximum resident set size (kbytes): 2048\n"), 2097152);
   assert.equal(readPeak("        1.00 real\n   3072000  maximum resident set size\n"), 3072000);
   assert.equal(readPeak("nothing"), null);
-});
-
-test("an unknown bench is answered with the names and exit code 2", () => {
-  const main = join(import.meta.dirname, "main.ts");
-  const args = ["--import=tsx", main, "nothing", "--runs=2"];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-  assert.deepEqual([status, stdout], [2, ""]);
-  assert.match(stderr, /found "nothing --runs=2"\n$/);
 });

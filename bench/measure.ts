@@ -3,15 +3,18 @@
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, cpus, platform, release, tmpdir, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, platform, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import type { OptionTable } from "../src/base/options.ts";
 
-export type BenchOptions = {
+export type BenchSetup = {
   readonly runs: number;
   /** A Python environment with the peers; a bench without one measures ourselves only. */
   readonly venv: string | null;
-  /** What else stood on the command line. */
-  readonly args: readonly string[];
+  /** What stood on the command line besides options. */
+  readonly places: readonly string[];
+  /** The bench's own options, by its table. */
+  readonly values: Readonly<Record<string, unknown>>;
   /** A readable line, on stderr. */
   log(text: string): void;
 };
@@ -23,14 +26,19 @@ export type BenchResult = {
   readonly peer: string | null;
   readonly peer_value: number | null;
   readonly peak_rss_bytes: number | null;
-  /** Single measurements behind the medians, ours and the peer's, and whatever else is worth keeping. */
+  /** What else the result line says, the single measurements behind the medians among it. */
   readonly details?: Readonly<Record<string, unknown>>;
 };
 
 export type Bench = {
   readonly name: string;
   readonly summary: string;
-  run(options: BenchOptions): Promise<BenchResult>;
+  readonly options: OptionTable;
+  /** What it takes besides options, as a usage line shows it; `null` for nothing. */
+  readonly takes: string | null;
+  /** Runs unless --runs says otherwise. */
+  readonly runs: number;
+  run(setup: BenchSetup): Promise<BenchResult>;
 };
 
 export function median(values: readonly number[]): number {
@@ -38,6 +46,11 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Four digits: more than any of these measurements is worth. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(4));
 }
 
 /**
@@ -111,6 +124,7 @@ export function describeMachine(): Machine {
     cpu: cpus()[0]?.model ?? "unknown",
     cores: availableParallelism(),
     memory_bytes: totalmem(),
+    load_average_before: Number(loadavg()[0]!.toFixed(2)),
     node: process.versions.node,
     os: `${platform()} ${release()}`,
     date: new Date().toISOString(),

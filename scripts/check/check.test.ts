@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
+import { checkApi, renderApi } from "./api.ts";
 import { checkImports, type ImportTable } from "./imports.ts";
 import { checkMaps } from "./maps.ts";
 import { checkSizes, LIMITS } from "./sizes.ts";
@@ -87,6 +88,17 @@ test("the table in the page and the table in the script are the same", () => {
   );
 });
 
+test("the public surface may name every folder, nothing goes through it, and nothing stands beside it", () => {
+  const surface = 'export { runGit } from "./history/git.ts";\nexport { name } from "./base/name.ts";\n';
+  assert.deepEqual(findings({ "src/index.ts": surface }), []);
+  const through = 'import { runGit } from "../index.ts";\nexport const a = runGit;\n';
+  expectOne(
+    findings({ "src/index.ts": surface, "src/graph/a.ts": through }),
+    /^src\/graph\/a\.ts:1: src\/index\.ts is for other programs/,
+  );
+  expectOne(findings({ "src/stray.ts": "export {};\n" }), /^src\/stray\.ts: only src\/index\.ts stands/);
+});
+
 test("a cycle between files is named", () => {
   const found = findings({
     "src/base/a.ts": 'import { b } from "./b.ts";\nexport const a = b;\n',
@@ -159,6 +171,31 @@ test("a stale map is named", () => {
   expectOne(findings({ "README.md": "[x](docs/tour.md#no)\n" }), /a heading that does not exist/);
   const rowTooMany = `${TREE["docs/architecture.md"]}| \`studio\` | A page. | everything |\n`;
   expectOne(findings({ "docs/architecture.md": rowTooMany }), /a row for src\/studio, which does not exist/);
+});
+
+test("the page of the public surface has every name with its docstring, and is stale when one changes", () => {
+  const root = mkdtempSync(join(tmpdir(), "codefudge-check-"));
+  folders.push(root);
+  for (const folder of ["src/base", "docs"]) mkdirSync(join(root, folder), { recursive: true });
+  const write = (path: string, text: string) => writeFileSync(join(root, path), text);
+  write("src/index.ts", 'export { greet, type Name } from "./base/greet.ts";\n');
+  const type = "/** What one is called. */\nexport type Name = string;\n";
+  const code = `${type}/** Says hello. */\nexport function greet(name: Name): string {\n  return name;\n}\n`;
+  write("src/base/greet.ts", code);
+  expectOne(checkApi(root), /^docs\/api\.md: missing, or without the line/);
+  write("docs/api.md", "# A\n\n<!-- From here on written by `npm run docs`. -->\n");
+  expectOne(checkApi(root), /^docs\/api\.md: differs from src\/index\.ts/);
+  write("docs/api.md", renderApi(root)!);
+  assert.deepEqual(checkApi(root), []);
+  assert.match(
+    renderApi(root)!,
+    /^# A$[\s\S]*^## base$[\s\S]*function greet\(name: Name\): string\n```\n\nSays hello\./m,
+  );
+  write("src/base/greet.ts", code.replace("/** Says hello. */\n", ""));
+  assert.match(
+    checkApi(root)[0]!,
+    /^src\/base\/greet\.ts: greet is public \(src\/index\.ts\) and has no docstring/,
+  );
 });
 
 test("an unlisted dependency is named, and one listed too many, and another version", () => {

@@ -1,7 +1,7 @@
 // Who may import whom. IMPORTS is the design's table; docs/architecture.md shows the same table to people, and both
 // are held to the real imports in both directions: nothing is imported that is not listed, and nothing is listed that
-// is not imported, unless it is marked planned. Tests may import what they like. The doors say which file alone
-// touches an outside thing.
+// is not imported, unless it is marked planned. Tests may import what they like. src/index.ts is for other programs:
+// no file in src imports it. The doors say which file alone touches an outside thing.
 
 import ts from "typescript";
 import {
@@ -22,16 +22,16 @@ export const IMPORTS: ImportTable = {
   base: [],
   patch: ["base"],
   tokenizer: ["base"],
-  history: ["base", "patch", "dataset"],
+  history: ["base", "dataset"],
   dataset: ["base", "patch", "tokenizer"],
   weights: ["base"],
   graph: ["base"],
   runtime: ["base"],
   models: ["base", "graph"],
   adapters: ["base", "graph", "weights"],
-  training: ["base", "dataset", "graph", "weights", "runtime", "models", "adapters"],
+  training: ["base", "graph", "weights", "runtime", "models", "adapters"],
   generation: ["base", "patch", "tokenizer", "dataset", "graph", "weights", "runtime", "models", "adapters"],
-  evaluation: ["base", "patch", "dataset", "tokenizer", "training", "generation"],
+  evaluation: ["base", "patch", "dataset", "training", "generation"],
   cli: "everything",
 };
 
@@ -74,6 +74,7 @@ export function checkImports(root: string, table: ImportTable = IMPORTS): string
   return [
     ...pageProblems(root, table),
     ...folderProblems(sources, table),
+    ...surfaceProblems(sources),
     ...cycleProblems(sources),
     ...sources.flatMap(doorProblems),
   ];
@@ -150,6 +151,22 @@ function staleProblems(table: ImportTable, used: ReadonlySet<string>): string[] 
 /** The folder of src a path lies in; `undefined` outside and for files directly in src. */
 function folderOf(path: string): string | undefined {
   return /^src\/([^/]+)\//.exec(path)?.[1];
+}
+
+/** The one file that stands directly in src: it may name any folder, and no file here may go through it. */
+const SURFACE = "src/index.ts";
+
+function surfaceProblems(sources: readonly Source[]): string[] {
+  return sources.flatMap((source) => {
+    const stray =
+      folderOf(source.path) === undefined && source.path !== SURFACE
+        ? [`${source.path}: only ${SURFACE} stands directly in src, this belongs in a folder`]
+        : [];
+    const uses = importsOf(source)
+      .filter(({ specifier }) => resolveImport(source, specifier) === SURFACE)
+      .map(({ line }) => `${source.path}:${line}: ${SURFACE} is for other programs, import the file itself`);
+    return [...stray, ...uses];
+  });
 }
 
 function cycleProblems(sources: readonly Source[]): string[] {

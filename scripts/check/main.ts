@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ROOT } from "../setup.mjs";
+import { checkApi } from "./api.ts";
 import { checkImports } from "./imports.ts";
 import { checkMaps } from "./maps.ts";
 import { reference } from "./reference.ts";
@@ -25,7 +26,7 @@ const CHECKS: readonly Check[] = [
   },
   { name: "sizes", run: () => checkSizes(ROOT) },
   { name: "imports", run: () => checkImports(ROOT) },
-  { name: "maps", run: async () => checkMaps(ROOT, await reference()) },
+  { name: "maps", run: async () => [...checkMaps(ROOT, await reference()), ...checkApi(ROOT)] },
 ];
 
 let failed = 0;

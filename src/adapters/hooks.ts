@@ -24,6 +24,7 @@ export function adapterParameters(model: Blocks, adapter: LoraConfig | null): Pa
   return targetsOf(adapter, model.linears).flatMap((target) => loraShapes(adapter, target));
 }
 
+/** Hooks for one block, and the graph inputs that were made through them. */
 export function blockHooks(model: Blocks, adapter: LoraConfig | null): BlockHooks {
   const { parameter, made } = createParameters([
     ...model.blockParameters,

@@ -11,8 +11,9 @@ import type { Adapter, LoraConfig, TrainedArray } from "./target.ts";
 /** A linear layer of a block by its name within the block: [out, in]. */
 type Linear = { readonly name: string; readonly shape: readonly number[] };
 
+/** The options of a LoRA, by PEFT's names. */
 export const loraOptions = {
-  r: { type: "integer", default: 8, help: "Rank of the adapter", value: "N" },
+  r: { type: "integer", default: 8, help: "Rank of the adapter", value: "N", least: 1 },
   lora_alpha: { type: "number", default: 16, help: "Scale of the adapter: lora_alpha / r", value: "X" },
   use_rslora: { type: "boolean", default: false, help: "Scale by lora_alpha / sqrt(r) instead" },
   target_modules: {
@@ -25,11 +26,12 @@ export const loraOptions = {
 
 export type LoraOptions = Values<typeof loraOptions>;
 
+/** What the adapter's product is multiplied with. */
 export function loraScale({ r, lora_alpha, use_rslora }: LoraConfig): number {
   return lora_alpha / (use_rslora ? Math.sqrt(r) : r);
 }
 
-/** The linear layers of a block that `target_modules` means; names all that match nothing. */
+/** The linear layers of a block that `target_modules` means; a `UserError` names those that match nothing. */
 export function targetsOf(config: LoraConfig, linears: readonly Linear[]): Linear[] {
   const wanted = config.target_modules;
   if (wanted.length === 1 && wanted[0] === "all-linear") return [...linears];
@@ -55,7 +57,8 @@ export function loraShapes({ r }: LoraConfig, { name, shape }: Linear): { name: 
   ];
 }
 
-/** A fresh adapter on every targeted layer of `layers` blocks, whose output is the base's. */
+/** A fresh adapter on every targeted layer of every block: A [r, in], B [out, r] of zeros, so that the output is still
+ * the base's. */
 export function createLora(
   config: LoraConfig,
   model: {

@@ -21,7 +21,7 @@ export function writePeft(folder: string, adapter: Adapter, base: AdapterBase): 
   writeJson(join(folder, CONFIG), configFile(adapter, base));
 }
 
-/** Keys sorted, as PEFT writes them; a rank or alpha of `null` patterns would be refused on loading. */
+/** Keys sorted, as PEFT writes them; where there are no patterns PEFT wants an empty object, not `null`. */
 function configFile({ config, arrays }: Adapter, base: AdapterBase): Record<string, unknown> {
   const modules = [...arrays.keys()].map((name) => name.split(".").at(-3)!);
   return {
@@ -47,7 +47,7 @@ function configFile({ config, arrays }: Adapter, base: AdapterBase): Record<stri
   };
 }
 
-/** Reads the folder; refuses what would change the mathematics if it were ignored. */
+/** Reads the folder; refuses with a `UserError` what would change the mathematics if it were ignored. */
 export function readPeft(folder: string): Adapter {
   const file = readJson(join(folder, CONFIG)) as Record<string, unknown>;
   const config = parseConfig(file, folder);

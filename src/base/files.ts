@@ -4,9 +4,11 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -110,7 +112,30 @@ function writeAll(handle: number, bytes: Uint8Array): void {
 function describeWriteFailure(path: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined) return error;
-  return new UserError(`Expected to write ${path}, found ${code}: ${(error as Error).message}`, {
+  return new UserError(`Expected to write ${path}, found ${describeCode(code, error as Error)}`, {
     cause: error,
   });
+}
+
+const CODES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    ENOSPC: "no space left on the disk; free some and run this again",
+    EDQUOT: "no space left within the quota; free some and run this again",
+    EROFS: "a file system that cannot be written; give another folder",
+    EACCES: "no permission; give another folder, or change whose it is",
+    EPERM: "no permission; give another folder, or change whose it is",
+    ENOTDIR: "a file where a folder is needed; give another folder",
+    EEXIST: "a file where a folder is needed; give another folder",
+  }),
+);
+
+function describeCode(code: string, error: Error): string {
+  return CODES.get(code) ?? `${error.message}; give another folder`;
+}
+
+/** Removes what a kill left of files that were being written in `folder`. Nobody else may be writing there. */
+export function removeLeftovers(folder: string): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    if (/^\.[0-9a-f]{12}\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
+  }
 }

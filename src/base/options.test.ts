@@ -54,9 +54,7 @@ test("sizes are bytes, in powers of 1000 or 1024 as their unit says", () => {
   refuses("bytes", ["2TB", "GB", "", "-1GB", "2G", "20m"], /a size such as 800MB or 2GB/);
 });
 
-test("a unit is looked up among the units only", {
-  todo: "Object.prototype's names pass as units: NaN",
-}, () => {
+test("a unit is looked up among the units only", () => {
   refuses("bytes", ["5constructor"], /a size/);
   refuses("duration", ["5constructor"], /a duration/);
 });

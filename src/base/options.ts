@@ -12,6 +12,10 @@ export type Option = {
   readonly value?: string;
   /** The only values allowed. */
   readonly choices?: readonly string[];
+  /** What it amounts to when not given, in words, where the default itself does not say. */
+  readonly unset?: string;
+  /** The smallest number allowed. */
+  readonly least?: number;
   readonly short?: string;
 };
 
@@ -46,6 +50,18 @@ const BYTES: ReadonlyMap<string, number> = new Map(
 export function parseValue(name: string, option: Option, text: string): string | number {
   if (option.choices && !option.choices.includes(text))
     fail(name, `one of ${option.choices.join(", ")}`, text);
+  const value = parseText(name, option, text);
+  if (typeof value === "string" || value >= (option.least ?? -Infinity)) return value;
+  return fail(name, `${WANTED[option.type] ?? "a number"} of at least ${option.least}`, text);
+}
+
+const WANTED: Readonly<Partial<Record<Option["type"], string>>> = {
+  integer: "a whole number",
+  duration: "a duration",
+  bytes: "a size",
+};
+
+function parseText(name: string, option: Option, text: string): string | number {
   switch (option.type) {
     case "number":
       return parseNumber(name, "a number such as 3e-4", text);

@@ -11,6 +11,8 @@ import { requireParameters } from "../weights/match.ts";
 import { openWeights } from "../weights/open.ts";
 import type { TokenizerData, WeightSource } from "../weights/source.ts";
 
+/** An opened base model. `read` keeps what it has read, so that everything that computes shares one copy; dispose of
+ * `source` at the end. */
 export type Base = {
   readonly source: WeightSource;
   readonly model: Model;
@@ -18,7 +20,7 @@ export type Base = {
   readonly read: WeightSource["read"];
 };
 
-/** Opens a folder in Hugging Face layout or a .gguf file. */
+/** Opens a folder in Hugging Face layout or a .gguf file; throws a `UserError` where its parts do not fit together. */
 export function openBase(name: string): Base {
   const source = openWeights(name);
   try {
@@ -35,6 +37,16 @@ export function openBase(name: string): Base {
     source.dispose();
     throw error;
   }
+}
+
+/** The base of a run, which must be the one that it was trained on. */
+export function openBaseOf(run: { base: string; base_sha256: string }, folder: string): Base {
+  const base = openBase(run.base);
+  if (base.source.hash() === run.base_sha256) return base;
+  base.source.dispose();
+  throw new UserError(
+    `Expected the base that ${folder} was trained on, found other weights in ${run.base}; put the former back, or train again with --restart`,
+  );
 }
 
 function openTokenizer(data: TokenizerData): Tokenizer {

@@ -10,6 +10,8 @@ export type Argument = {
   readonly name: string;
   readonly help: string;
   readonly required: boolean;
+  /** What is taken when it is not given. */
+  readonly unset?: string;
   readonly variadic?: boolean;
 };
 
@@ -59,6 +61,8 @@ export type Command<
   readonly options: T;
   /** Command lines without the program's name, each with what it does: `["train --time 20m", "…"]`. */
   readonly examples: readonly (readonly [line: string, what: string])[];
+  /** What exit codes other than the common ones mean. */
+  readonly codes?: readonly (readonly [code: number, what: string])[];
   /** The exit code: 0, or 1 when the work itself says no. */
   run(context: Context<T, A>): Promise<number>;
 };

@@ -20,21 +20,37 @@ function interrupt(): void {
 process.on("SIGINT", interrupt);
 process.on("SIGTERM", interrupt);
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that has seen enough (`| head`) is no error: work saves itself and ends, quietly. A full disk is one.
+let unread = false;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  if (error.code === "EPIPE") {
+    unread = true;
+    interrupted.abort();
+    return;
+  }
+  process.stderr.write(`Expected to write to stdout, found ${error.message}; give it another place\n`);
+  process.exit(1);
 });
+// Progress that nobody reads is not worth stopping for.
+process.stderr.on("error", () => {});
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const code = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
-  stderr: process.stderr,
+  stderr: {
+    isTTY: process.stderr.isTTY === true,
+    get columns() {
+      return process.stderr.columns ?? 80;
+    },
+    write: (text) => unread || process.stderr.write(text),
+  },
   stdin: process.stdin,
   env: process.env,
   cwd: process.cwd(),
   signal: interrupted.signal,
   version: readVersion(),
 });
+
+process.exitCode = unread && code === 130 ? 0 : code;
 
 function readVersion(): string {
   let folder = dirname(fileURLToPath(import.meta.url));

@@ -1,5 +1,5 @@
 // From a command line to an exit code, inside any process: it touches nothing but what it is given.
-// 0 done, 1 failed, 2 the command line is wrong, 130 interrupted.
+// 0 done, 1 failed, 2 the command line is wrong, 3 no change could be proven, 130 interrupted.
 
 import { isAbort, UsageError, UserError } from "../base/errors.ts";
 import { suggest } from "../base/options.ts";
@@ -91,7 +91,11 @@ function createContext(parsed: Parsed & { kind: "run" }, world: World): Context 
 
 function describeError(error: unknown, world: World): number {
   const say = (text: string) => void world.stderr.write(`${text}\n`);
-  if (isAbort(error) || (world.signal.aborted && error === world.signal.reason)) {
+  // Ctrl-C reaches git as well: what then looks like a broken repository is the interruption too.
+  if (
+    isAbort(error) ||
+    (world.signal.aborted && (error === world.signal.reason || error instanceof UserError))
+  ) {
     say("Interrupted");
     return 130;
   }

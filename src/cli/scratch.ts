@@ -38,7 +38,7 @@ const CONFIG = {
   torch_dtype: "float32",
 } as const;
 
-/** Makes the untrained model in `folder`; does nothing when it is there already. */
+/** Makes the untrained model in `folder`; does nothing when it is there already, whole. */
 export function ensureScratch(folder: string, examples: Iterable<Example>, seed: number): void {
   if (existsSync(join(folder, "config.json"))) return;
   const special = ["<|end|>"] as const;

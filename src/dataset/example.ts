@@ -3,7 +3,7 @@
 
 /** One file of one commit. */
 export type Example = {
-  /** The commit message as written, recoded to UTF-8. */
+  /** The commit message, recoded to UTF-8, without the newlines at its end. */
   readonly message: string;
   /** Path before the change; after it for a created file. */
   readonly path: string;
@@ -20,4 +20,5 @@ export type Example = {
   readonly author: string;
 };
 
+/** Which side of a division by time: the oldest commits train, the newest test. */
 export type Split = "train" | "validation" | "test";

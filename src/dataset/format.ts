@@ -10,8 +10,10 @@ import { type DiffReading, diffAnswer, diffPrompt, readDiff } from "./raw-diff.t
 import { readRegion, regionAnswer, regionPrompt } from "./region.ts";
 import type { Request } from "./request.ts";
 
+/** The answer formats by name; `region` is the default. */
 export type FormatName = "region" | "diff";
 
+/** An answer format: what the model reads, what it writes, and what that means. Nothing here throws. */
 export type Format = {
   readonly name: FormatName;
   readonly summary: string;
@@ -26,6 +28,7 @@ export type Format = {
   read(answer: string, request: Request): Result<Change>;
 };
 
+/** The table of answer formats. */
 export const formats: Readonly<Record<FormatName, Format>> = {
   region: {
     name: "region",
@@ -45,6 +48,7 @@ export const formats: Readonly<Record<FormatName, Format>> = {
   },
 };
 
+/** What is used when no format is given. */
 export const DEFAULT_FORMAT: FormatName = "region";
 
 /** The one patch of an example's diff. */

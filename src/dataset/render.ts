@@ -7,6 +7,7 @@ import type { Example } from "./example.ts";
 import type { Format } from "./format.ts";
 import { type Request, requestOf } from "./request.ts";
 
+/** An example as ids, and where its answer begins. */
 export type Rendered = {
   /** BOS where it is due, prompt, answer, EOS. */
   readonly ids: Int32Array;
@@ -16,6 +17,7 @@ export type Rendered = {
   readonly answerBytes: number;
 };
 
+/** As `renderExamples`, for one. */
 export async function renderExample(
   tokenizer: Tokenizer,
   format: Format,

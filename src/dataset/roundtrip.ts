@@ -1,6 +1,6 @@
 // Proof that an example teaches what the commit did: the diff, applied, gives the blob that git has, and every
-// answer format leads back to the same bytes. The hash of a blob is git's (gitformat-pack is not needed: the sum
-// of "blob LENGTH\0" and the bytes).
+// answer format leads back to the same bytes. A blob's name is git's: the hash of "blob LENGTH\0" and the bytes
+// (git-hash-object).
 
 import { createHash } from "node:crypto";
 import { failure, type Result } from "../base/result.ts";

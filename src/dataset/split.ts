@@ -8,6 +8,7 @@ import type { Example, Split } from "./example.ts";
 /** Parts of all commits, between 0 and 1; the rest trains. */
 export type Shares = { readonly validation: number; readonly test: number };
 
+/** A tenth of the commits to measure on, half as many to watch the learning by. */
 export const DEFAULT_SHARES: Shares = { validation: 0.05, test: 0.1 };
 
 /** The side of each commit, from commits in order, oldest first. From three commits on no side is empty. */

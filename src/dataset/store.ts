@@ -9,6 +9,7 @@ import { type AtomicFile, openAtomic, readJson, writeJson } from "../base/files.
 import type { Example, Split } from "./example.ts";
 import { readLines } from "./lines.ts";
 
+/** The splits, oldest first. */
 export const splits: readonly Split[] = ["train", "validation", "test"];
 
 /** A record that is no example, and why. */
@@ -19,6 +20,7 @@ export type Dropped = {
   readonly detail?: string;
 };
 
+/** `manifest.json` of a dataset folder. */
 export type DatasetManifest = {
   readonly version: 1;
   /** Examples in each split. */
@@ -118,7 +120,7 @@ function lineFile(file: AtomicFile): LineFile {
   };
 }
 
-/** The examples of a split, in the order they were written. */
+/** The examples of a split, oldest first, read line by line; a `UserError` names a line that is not one. */
 export function* readExamples(folder: string, split: Split): Generator<Example> {
   const path = splitPath(folder, split);
   let number = 0;

@@ -1,5 +1,5 @@
-// Measures arms (the base, the trained model) side by side on the same held-out examples: what the answers cost,
-// and what the model writes when asked. Yields events; the report is plain data.
+// Measures one arm (the base, or the trained model) on held-out examples: what the answers cost, and what the model
+// writes when asked. Same examples and format for every arm make them comparable; that is the caller's part.
 
 import type { Example } from "../dataset/example.ts";
 import { type Format, patchOf } from "../dataset/format.ts";
@@ -82,7 +82,7 @@ export async function measureLikelihood(
   };
 }
 
-/** Asks for each example's change in turn and judges what comes. */
+/** Asks for each example's change in turn, yields what became of it, and returns the shares and means of all. */
 export async function* measureWriting(
   writer: Writer,
   examples: readonly Example[],

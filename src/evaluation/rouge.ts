@@ -16,7 +16,7 @@ export type RougeOptions = { readonly useStemmer: boolean };
 
 const ZERO: RougeScore = { precision: 0, recall: 0, f: 0 };
 
-/** The three scores of one prediction. */
+/** ROUGE-1, -2 and -L of one prediction, each from 0 to 1. */
 export function rouge(target: string, prediction: string, options: RougeOptions): RougeScores {
   const a = tokenize(target, options);
   const b = tokenize(prediction, options);

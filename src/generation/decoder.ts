@@ -19,6 +19,7 @@ import {
 } from "../runtime/device.ts";
 import type { WeightSource } from "../weights/source.ts";
 
+/** What a decoder is made of; `read` gives base weights as f32 by their full names. */
 export type DecoderOptions = {
   readonly model: Model;
   readonly read: WeightSource["read"];
@@ -31,6 +32,7 @@ export type DecoderOptions = {
 /** Ids of a prompt run together; a last part is filled up and the filling overwritten by what follows. */
 const PREFILL = 128;
 
+/** One sequence being decoded, with its cache; it owns device buffers and programs until `dispose`. */
 export class Decoder {
   readonly model: Model;
   readonly capacity: number;
@@ -155,7 +157,8 @@ function embeddingProgram(model: Model, size: number): Program {
   });
 }
 
-function blockProgram({ model, adapter }: DecoderOptions, size: number, capacity: number): Program {
+/** x and the cache of one block to y and the cache that follows. */
+export function blockProgram({ model, adapter }: DecoderOptions, size: number, capacity: number): Program {
   const { num_key_value_heads, head_dim } = model.attention;
   const cache = [1, num_key_value_heads, capacity, head_dim];
   let present: { present_key: Tensor; present_value: Tensor } | undefined;

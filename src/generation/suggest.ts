@@ -13,6 +13,7 @@ import { printPatch } from "../patch/print.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Decoder } from "./decoder.ts";
 
+/** Everything that writes answers: network, tokenizer, format and limits. */
 export type Writer = {
   readonly decoder: Decoder;
   readonly tokenizer: Tokenizer;
@@ -34,6 +35,7 @@ export type Answer = {
 /** A proven change: the diff as git prints it, and the file after it (`null` where it is deleted). */
 export type Change = { readonly patch: Patch; readonly diff: string; readonly after: string | null };
 
+/** What the model wrote, and the change it proves to be, or why it is none. */
 export type Suggestion = { readonly answer: Answer; readonly change: Result<Change> };
 
 /** Asks the model for one change. Throws a `UserError` when the request is longer than the context. */

@@ -1,23 +1,13 @@
 // Builds graphs: `apply` makes a node and infers its shapes; the named functions below are how models and adapters
 // write their mathematics.
 
-import { UserError } from "../base/errors.ts";
-import { ops } from "./ops/table.ts";
-import { type Attributes, int64s, type Node, type Spec, type Tensor } from "./tensor.ts";
+import { checkNode } from "./check.ts";
+import { type Attributes, int64s, type Node, type Tensor } from "./tensor.ts";
 
-/** Every output of a new node. Throws with the operator's name and the shapes found when the inputs do not fit. */
+/** Every output of a new node. Throws with the operator's name and the inputs found when they do not fit. */
 export function applyAll(name: string, inputs: readonly Tensor[], attributes: Attributes = {}): Tensor[] {
-  const op = ops.get(name);
-  if (!op) throw new UserError(`Expected an operator of the table, found ${name}`);
   const node: Node = { kind: "node", op: name, inputs, attributes };
-  let specs: readonly Spec[];
-  try {
-    specs = op.shape(inputs, attributes);
-  } catch (error) {
-    const found = inputs.map((t) => `${t.dtype}[${t.shape}]`).join(", ");
-    throw new Error(`${name}(${found}): ${(error as Error).message}`);
-  }
-  return specs.map((spec, index) => ({ ...spec, source: node, index }));
+  return checkNode(node).map((spec, index) => ({ ...spec, source: node, index }));
 }
 
 /** The first output of a new node. */

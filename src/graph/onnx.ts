@@ -3,11 +3,14 @@
 // equal bytes.
 
 import type { DType } from "../base/dtype.ts";
+import { checkGraph } from "./check.ts";
+import { type Named, nameGraph, type Outputs, outputAt } from "./names.ts";
 import { ops } from "./ops/table.ts";
 import type { Program } from "./program.ts";
 import { bytes, type Field, float, integer, join, packed } from "./protobuf.ts";
-import { type Node, nodesOf, type Spec, type Tensor } from "./tensor.ts";
+import type { Node, Spec, Tensor } from "./tensor.ts";
 
+const IR_VERSION = 10;
 const OPSET = 23;
 const elementType: Readonly<Record<DType, number>> = {
   float32: 1,
@@ -19,96 +22,49 @@ const elementType: Readonly<Record<DType, number>> = {
   float16: 10,
 };
 
-/** The program that computes `outputs` from the inputs they reach. */
-export function writeProgram(name: string, outputs: Readonly<Record<string, Tensor>>): Program {
-  const nodes = nodesOf(Object.values(outputs));
-  const names = nameValues(nodes, outputs);
-  const inputs = collect(nodes, outputs, "input");
-  const constants = collect(nodes, outputs, "constant");
+/** The program that computes `outputs` from the inputs they reach. Throws when the graph is not a legal one. */
+export function writeProgram(name: string, outputs: Outputs): Program {
+  const specs = checkGraph(outputs);
+  const { nodes, inputs, constants, nameOf } = nameGraph(outputs);
   const graph = [
-    ...nodes.map((node) => bytes(1, writeNode(node, names))),
+    ...nodes.map((node) => bytes(1, writeNode(node, specs.get(node)!.length, nameOf))),
     ...Object.entries(outputs)
-      .filter(([key, tensor]) => tensor.source.kind !== "node" || names(tensor) !== key)
-      .map(([key, tensor]) => bytes(1, [bytes(1, names(tensor)), bytes(2, key), bytes(4, "Identity")])),
+      .filter(([key, tensor]) => nameOf(tensor) !== key)
+      .map(([key, tensor]) =>
+        bytes(1, [bytes(1, nameOf(tensor)), bytes(2, key), bytes(3, key), bytes(4, "Identity")]),
+      ),
     bytes(2, name),
-    ...constants.map((tensor) => bytes(5, writeConstant(tensor, names(tensor)))),
-    ...inputs.map((tensor) => bytes(11, writeValueInfo(names(tensor), tensor))),
+    ...constants.map((tensor) => bytes(5, writeConstant(tensor, nameOf(tensor)))),
+    ...inputs.map((tensor) => bytes(11, writeValueInfo(nameOf(tensor), tensor))),
     ...Object.entries(outputs).map(([key, tensor]) => bytes(12, writeValueInfo(key, tensor))),
   ];
   const onnx = join([
-    integer(1, 10),
+    integer(1, IR_VERSION),
     bytes(2, "codefudge"),
     bytes(7, graph),
     bytes(8, [integer(2, OPSET)]),
     bytes(8, [bytes(1, "com.microsoft"), integer(2, 1)]),
   ]);
-  const specs = (tensors: [string, Tensor][]) =>
-    Object.fromEntries(tensors.map(([key, { dtype, shape }]) => [key, { dtype, shape }]));
-  return {
-    name,
-    inputs: specs(inputs.map((tensor) => [names(tensor), tensor])),
-    outputs: specs(Object.entries(outputs)),
-    onnx,
-  };
+  const inputSpecs = inputs.map((tensor) => [nameOf(tensor), { dtype: tensor.dtype, shape: tensor.shape }]);
+  return { name, inputs: Object.fromEntries(inputSpecs), outputs, onnx };
 }
 
-/** A name for each value: an input's own, an output's own, `c3` for constants, `v7` or `v7_1` for the rest. */
-function nameValues(
-  nodes: readonly Node[],
-  outputs: Readonly<Record<string, Tensor>>,
-): (tensor: Tensor) => string {
-  const ids = new Map<object, number>(nodes.map((node, i) => [node, i]));
-  const constants = new Map<object, number>();
-  const given = new Map<string, string>();
-  const key = (tensor: Tensor) => `${ids.get(tensor.source)}_${tensor.index}`;
-  for (const [name, tensor] of Object.entries(outputs)) {
-    if (tensor.source.kind === "node" && !given.has(key(tensor))) given.set(key(tensor), name);
-  }
-  return (tensor) => {
-    const { source } = tensor;
-    if (source.kind === "input") return source.name;
-    if (source.kind === "node") {
-      return given.get(key(tensor)) ?? (tensor.index === 0 ? `v${ids.get(source)}` : `v${key(tensor)}`);
-    }
-    if (!constants.has(source)) constants.set(source, constants.size);
-    return `c${constants.get(source)}`;
-  };
-}
-
-/** Inputs or constants that nodes and outputs use, each once, in order of first use. */
-function collect(
-  nodes: readonly Node[],
-  outputs: Readonly<Record<string, Tensor>>,
-  kind: "input" | "constant",
-): Tensor[] {
-  const found = new Map<unknown, Tensor>();
-  for (const tensor of [...nodes.flatMap((node) => node.inputs), ...Object.values(outputs)]) {
-    if (tensor.source.kind !== kind) continue;
-    const id = tensor.source.kind === "input" ? tensor.source.name : tensor.source;
-    if (!found.has(id)) found.set(id, tensor);
-  }
-  return [...found.values()];
-}
-
-function writeNode(node: Node, names: (tensor: Tensor) => string): Field[] {
-  const op = ops.get(node.op)!;
-  const count = op.shape(node.inputs, node.attributes).length;
+function writeNode(node: Node, count: number, nameOf: Named["nameOf"]): Field[] {
+  const results = Array.from({ length: count }, (_, index) => nameOf(outputAt(node, index)));
   return [
-    ...node.inputs.map((tensor) => bytes(1, names(tensor))),
-    ...Array.from({ length: count }, (_, index) => bytes(2, names(outputName(node, index)))),
+    ...node.inputs.map((tensor) => bytes(1, nameOf(tensor))),
+    ...results.map((result) => bytes(2, result)),
+    // The runtime's messages name the node; it is called as its first output is in the printed graph.
+    bytes(3, results[0]!),
     bytes(4, node.op),
     ...Object.entries(node.attributes).map(([name, value]) => bytes(5, writeAttribute(node, name, value))),
-    bytes(7, op.domain),
+    bytes(7, ops.get(node.op)!.domain),
   ];
 }
 
-function outputName(node: Node, index: number): Tensor {
-  return { dtype: "float32", shape: [], source: node, index };
-}
-
 function writeAttribute(node: Node, name: string, value: unknown): Field[] {
-  const type = ops.get(node.op)!.attributes[name];
-  switch (type) {
+  const kind = ops.get(node.op)!.attributes[name]?.replace("?", "");
+  switch (kind) {
     case "int":
       return [bytes(1, name), integer(3, value as number), integer(20, 2)];
     case "float":

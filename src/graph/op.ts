@@ -18,13 +18,23 @@ export type GradientContext = {
 /** One entry for each input: its gradient, or `null` where none flows (indices, masks, axes). */
 export type GradientRule = (context: GradientContext) => readonly (Tensor | null)[];
 
+/**
+ * What an input must be: `T` any dtype and `F` a float, the same for all of that letter in one node; or a dtype. A
+ * `?` marks one that may be left out, `...` one that repeats.
+ */
+export type InputKind = `${"T" | "F" | "bool" | "int32" | "int64"}${"" | "?" | "..."}`;
+
+/** Type of an attribute; a `?` marks one that may be left out. */
+export type AttributeKind = `${"int" | "ints" | "float" | "string"}${"" | "?"}`;
+
 export type Sample = { readonly inputs: readonly Tensor[]; readonly attributes?: Attributes };
 
 export type Op = {
   /** The ONNX operator's own name. */
   readonly name: string;
   readonly domain: "" | "com.microsoft";
-  readonly attributes: Readonly<Record<string, "int" | "ints" | "float" | "string">>;
+  readonly inputs: readonly InputKind[];
+  readonly attributes: Readonly<Record<string, AttributeKind>>;
   /** Specs of the outputs; throws an `Error` that says what does not fit. */
   readonly shape: (inputs: readonly Tensor[], attributes: Attributes) => readonly Spec[];
   readonly gradient: GradientRule | NoGradient;

@@ -17,6 +17,11 @@ export function integers(shape: readonly number[], values: readonly number[]): T
   return constant("int64", shape, BigInt64Array.from(values, BigInt));
 }
 
+/** int32 values as given. */
+export function int32s(shape: readonly number[], values: readonly number[]): Tensor {
+  return constant("int32", shape, Int32Array.from(values));
+}
+
 /** bool values as given. */
 export function booleans(shape: readonly number[], values: readonly number[]): Tensor {
   return constant("bool", shape, Uint8Array.from(values));

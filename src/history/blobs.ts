@@ -20,6 +20,7 @@ export type BlobReader = {
 // git answers only after a flush; more unflushed requests than the pipe holds would wait for each other.
 const REQUESTS_PER_FLUSH = 64;
 
+/** Starts the process that answers; `dispose` ends it. */
 export function openBlobs(shadow: Shadow, signal?: AbortSignal): BlobReader {
   const child = streamGit(["cat-file", "--batch-command", "--buffer"], placeOf(shadow, signal));
   const reader = createByteReader(child.stdout, child);

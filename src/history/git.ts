@@ -1,6 +1,6 @@
 // The one door to git: every process is started here, with an environment built from nothing and fixed flags, so
 // that neither the user's configuration nor a hostile repository changes the output or runs a program.
-// It does not know what the commands mean. PATH and the home folder are the only things taken from outside.
+// It does not know what the commands mean. All it takes from outside is where programs and the home folder are.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { devNull } from "node:os";
@@ -81,7 +81,7 @@ export function streamGit(args: readonly string[], place: GitPlace = {}): GitStr
   return { stdin: child.stdin, stdout: child.stdout, done: untilClosed(child, place.signal), kill };
 }
 
-/** The version of git as [2, 39, 5]; a `UserError` when there is none or it is older than what is used here. */
+/** The version of git, such as 2.39.5; a `UserError` when there is none or it is older than what is used here. */
 export async function gitVersion(): Promise<string> {
   const { stdout } = await runGit(["--version"]);
   const version = /\d+(\.\d+)+/.exec(stdout.toString())?.[0] ?? "0.0";

@@ -13,23 +13,28 @@ import { countCommits, type LogOptions, readLog } from "./log.ts";
 import { type Drop, type DropReason, dropReasons } from "./reasons.ts";
 import { openShadow, type Shadow } from "./shadow.ts";
 
+/** The options of reading a history. */
 export const historyOptions = {
   max_file_bytes: {
     type: "bytes",
     default: 65536,
     help: "Leave out changes whose old content or whose diff is larger than this",
     value: "SIZE",
+    least: 1,
   },
   max_commits: {
     type: "integer",
     default: null,
-    help: "Read only the newest so many commits; all when not given",
+    help: "Read only the newest so many commits",
+    unset: "all",
     value: "N",
+    least: 1,
   },
 } as const satisfies OptionTable;
 
 export type HistoryOptions = Values<typeof historyOptions>;
 
+/** What a harvest yields: each record as an example or with the reason why it is none, and now and then its progress. */
 export type HarvestEvent =
   | { readonly type: "example"; readonly example: Example }
   | {
@@ -67,7 +72,8 @@ type Totals = {
 const LEAST_BIG_FILE = 1024 * 1024;
 const COMMITS_PER_PROGRESS = 100;
 
-/** Reads the repository in or above `repository`. */
+/** Yields every record of the repository in or above `repository`, oldest first, and returns the counts; throws a
+ * `UserError` for a repository that cannot be read. */
 export async function* harvest(
   repository: string,
   options: HistoryOptions,

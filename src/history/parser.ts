@@ -68,6 +68,7 @@ const HEADER_LINES = [
 const LOOK = 4;
 const HEADER_STARTS = HEADER_LINES.map((line) => line.slice(0, LOOK));
 
+/** A parser for ids of `hashLength` digits; sections larger than `maxSectionBytes` are counted but not kept. */
 export function createLogParser(options: { hashLength: number; maxSectionBytes: number }): LogParser {
   const state = initialState(options);
   const drain = () => {

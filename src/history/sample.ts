@@ -1,4 +1,4 @@
-// Makes the sample repository: some hundred small commits written through one `git fast-import` stream. The same
+// Makes the sample repository: some four hundred small commits written through one `git fast-import` stream. The same
 // seed gives the same commit ids everywhere, since times, names and contents all come from it.
 
 import { existsSync, readdirSync } from "node:fs";

@@ -1,7 +1,9 @@
 // What identifies a history: its ref tips. A dataset's manifest holds it, so that a later run knows whether there is
-// anything new to read.
+// anything new to read. And where a repository is, from any folder in it.
 
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { runGit } from "./git.ts";
 import { openShadow, type Shadow } from "./shadow.ts";
 
 /** Plain data for a manifest. Nothing here depends on when it was read: the same history gives the same data. */
@@ -11,14 +13,21 @@ export function describeShadow(shadow: Shadow): Record<string, unknown> {
   return { git: shadow.gitVersion, head: shadow.head, refs, shallow: shadow.shallow.size > 0 };
 }
 
-/** The same for a repository as it is now. */
-export async function describeRepository(
-  repository: string,
-  signal?: AbortSignal,
-): Promise<Record<string, unknown>> {
-  const shadow = await openShadow(repository, signal);
+export type Repository = {
+  /** Its top folder, to which paths in the history are relative; a bare repository's own. */
+  readonly top: string;
+  /** As `describeShadow` has it, now. */
+  readonly description: Readonly<Record<string, unknown>>;
+};
+
+/** The repository in or above `folder`, or a `UserError` that says why there is none to read. Writes nothing. */
+export async function findRepository(folder: string, signal?: AbortSignal): Promise<Repository> {
+  const shadow = await openShadow(folder, signal);
   try {
-    return describeShadow(shadow);
+    const place = { cwd: folder, userConfig: true, ...(signal && { signal }) };
+    const { stdout, exitCode } = await runGit(["rev-parse", "--show-toplevel"], place);
+    const top = exitCode === 0 ? stdout.toString().replace(/\n$/, "") : folder;
+    return { top: resolve(top), description: describeShadow(shadow) };
   } finally {
     shadow.dispose();
   }

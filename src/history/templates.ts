@@ -53,8 +53,8 @@ export const templates: readonly Template[] = [
   { name: "move", weight: 1, apply: moveGuide },
 ];
 
-function bumpVersion(sample: Sample): Edit {
-  const version = nextVersion(sample.versions.lantern!);
+function bumpVersion(sample: Sample, random: Random): Edit {
+  const version = nextVersion(sample.versions.lantern!, random);
   sample.versions.lantern = version;
   return {
     path: "package.json",
@@ -64,7 +64,7 @@ function bumpVersion(sample: Sample): Edit {
 
 function bumpDependency(sample: Sample, random: Random): Edit {
   const name = pick(DEPENDENCIES, random);
-  const version = nextVersion(sample.versions[name]!);
+  const version = nextVersion(sample.versions[name]!, random);
   sample.versions[name] = version;
   return {
     path: "package.json",
@@ -127,11 +127,12 @@ function moveGuide(sample: Sample, random: Random): Edit {
   return { path, from, messages: [`docs: move ${from} to ${path}`, `Move ${from} to ${path}`] };
 }
 
-// Digits only go up to 9, so that a version is always three single digits.
-function nextVersion(version: string): string {
+/** Mostly patches, at times more; digits only go up to 9, so that a version is always three single digits. */
+function nextVersion(version: string, random: Random): string {
   const [major, minor, patch] = version.split(".").map(Number) as [number, number, number];
-  if (patch < 9) return `${major}.${minor}.${patch + 1}`;
-  return minor < 9 ? `${major}.${minor + 1}.0` : `${(major + 1) % 10}.0.0`;
+  const kind = random.uniform();
+  if (kind < 0.6 && patch < 9) return `${major}.${minor}.${patch + 1}`;
+  return kind < 0.85 && minor < 9 ? `${major}.${minor + 1}.0` : `${(major + 1) % 10}.0.0`;
 }
 
 function pick<T>(items: readonly T[], random: Random): T {

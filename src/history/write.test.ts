@@ -1,7 +1,7 @@
 // Whether a dataset folder holds the whole harvest, split by time, the same bytes each time.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { defaultsOf } from "../base/options.ts";
@@ -47,9 +47,28 @@ test("the splits follow time, no commit stands on two sides, and the counters ad
   });
 });
 
+/** Something to hold out. */
+const plainSteps = [1, 2, 3, 4, 5, 6].map((i) => ({ files: { "plain.txt": `${i}\n` } }));
+
+test("a history with nothing to learn from or to hold out is no dataset, and the one before it stays", async () => {
+  await withFolder(async (folder) => {
+    await createSample(join(folder, "r"), { commits: 20 });
+    const manifest = await write(join(folder, "r"), join(folder, "data"));
+    for (const steps of [plainSteps.slice(0, 2), awkwardSteps]) {
+      const repository = await makeRepository(join(folder, `r${steps.length}`), steps);
+      await assert.rejects(
+        write(repository, join(folder, "data")),
+        /^UserError: Expected .* with more history$/,
+      );
+    }
+    assert.deepEqual(readManifest(join(folder, "data")), manifest);
+    assert.equal(readdirSync(join(folder, "data")).length, splits.length + 2);
+  });
+});
+
 test("two runs give the same bytes, and every drop is listed", async () => {
   await withFolder(async (folder) => {
-    const repository = await makeRepository(join(folder, "r"), awkwardSteps);
+    const repository = await makeRepository(join(folder, "r"), [...awkwardSteps, ...plainSteps]);
     const manifest = await write(repository, join(folder, "one"));
     await write(repository, join(folder, "two"));
     for (const name of [...Object.keys(manifest.sha256), "manifest.json"]) {

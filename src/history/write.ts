@@ -2,8 +2,10 @@
 // with the history, and a manifest last that says what was read and what became of every record.
 
 import { resolve } from "node:path";
+import { UserError } from "../base/errors.ts";
+import type { Split } from "../dataset/example.ts";
 import { createDuplicateCheck, splitByTime } from "../dataset/split.ts";
-import { createDatasetWriter, type DatasetManifest, type DatasetWriter } from "../dataset/store.ts";
+import { createDatasetWriter, type DatasetManifest, type DatasetWriter, splits } from "../dataset/store.ts";
 import {
   type HarvestEvent,
   type HarvestResult,
@@ -12,7 +14,7 @@ import {
   logOptionsOf,
 } from "./harvest.ts";
 import { listCommits } from "./log.ts";
-import { openShadow } from "./shadow.ts";
+import { openShadow, type Shadow } from "./shadow.ts";
 import { describeShadow } from "./source.ts";
 
 /** Writes the dataset of `repository` to `folder`; what was there before stays until the new one is whole. */
@@ -25,7 +27,9 @@ export async function* writeDataset(
   const writer = createDatasetWriter(paths.folder);
   const source = harvestShadow(shadow, options, signal);
   try {
-    const place = placer(await listCommits(shadow, logOptionsOf(options, signal)), writer);
+    const commits = await listCommits(shadow, logOptionsOf(options, signal));
+    requireCommits(commits.length, paths.repository, shadow);
+    const { place, counts } = placer(commits, writer);
     let duplicates = 0;
     let next = await source.next();
     for (; !next.done; next = await source.next()) {
@@ -33,6 +37,7 @@ export async function* writeDataset(
       if (event.type === "dropped" && event.reason === "duplicate") duplicates++;
       yield event;
     }
+    requireSides(counts, paths.repository, shadow);
     return writer.finish({
       counters: countersOf(next.value, duplicates),
       options,
@@ -47,9 +52,36 @@ export async function* writeDataset(
 }
 
 type RecordEvent = Exclude<HarvestEvent, { type: "progress" }>;
+type Counts = Record<Split, number>;
+
+/** One commit for each side: to learn from, to watch the learning by, and to measure it on. */
+function requireCommits(count: number, repository: string, shadow: Shadow): void {
+  if (count >= splits.length) return;
+  throw new UserError(
+    `Expected at least ${splits.length} commits in ${repository}, to learn from the older and measure on the newer, found ${count}; ${moreHistory(shadow)}`,
+  );
+}
+
+/** Without examples to learn from, or to measure on, a dataset is of no use; better to say so before it is one. */
+function requireSides({ train, test }: Counts, repository: string, shadow: Shadow): void {
+  if (train > 0 && test > 0) return;
+  throw new UserError(
+    `Expected changes to text files in both the older and the newest commits of ${repository}, found ${train} examples to learn from and ${test} to measure on; ${moreHistory(shadow)}`,
+  );
+}
+
+function moreHistory(shadow: Shadow): string {
+  return shadow.shallow.size > 0
+    ? 'this clone is shallow, run "git fetch --unshallow" there and this again'
+    : "take a repository with more history";
+}
 
 /** Writes a record to its place and returns it, or the drop that an example became. */
-function placer(commits: readonly string[], writer: DatasetWriter): (event: RecordEvent) => RecordEvent {
+function placer(
+  commits: readonly string[],
+  writer: DatasetWriter,
+): { place: (event: RecordEvent) => RecordEvent; counts: Counts } {
+  const counts: Counts = { train: 0, validation: 0, test: 0 };
   const sides = splitByTime(commits);
   const duplicateOf = createDuplicateCheck();
   const drop = (event: Extract<RecordEvent, { type: "dropped" }>) => {
@@ -57,7 +89,7 @@ function placer(commits: readonly string[], writer: DatasetWriter): (event: Reco
     writer.drop(record);
     return event;
   };
-  return (event) => {
+  const place = (event: RecordEvent) => {
     if (event.type === "dropped") return drop(event);
     const { example } = event;
     const side = sides.get(example.commit)!;
@@ -72,8 +104,10 @@ function placer(commits: readonly string[], writer: DatasetWriter): (event: Reco
       });
     }
     writer.write(side, example);
+    counts[side]++;
     return event;
   };
+  return { place, counts };
 }
 
 function countersOf(result: HarvestResult, duplicates: number): Record<string, number> {

@@ -2,7 +2,7 @@
 // differentiated, or ONNX Runtime's fused operator over a cache. Rotary positions belong here because the fused
 // operator does both. Source of the angles: transformers:src/transformers/modeling_rope_utils.py.
 
-import { apply, applyAll, expand, matMul, mul, reshape, softmax, transpose } from "../graph/build.ts";
+import { add, apply, applyAll, expand, matMul, mul, reshape, softmax, transpose } from "../graph/build.ts";
 import { constant, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import type { AttentionConfig, Hooks } from "./model.ts";
 
@@ -21,17 +21,15 @@ export function rotaryTables(config: AttentionConfig, positions: number): { cos:
   return { cos: table(Math.cos), sin: table(Math.sin) };
 }
 
+/** Rows of queries that attend together: what lies after the last of them is not computed at all. */
+const BLOCK = 128;
+
 /** Causal attention within each of `batch` sequences of `length` positions. */
 export function causalAttention(config: AttentionConfig, { batch, length }: Extent): Hooks["attend"] {
   const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: d } = config;
   const { cos, sin } = rotaryTables(config, length);
   const row = BigInt64Array.from({ length }, (_, i) => BigInt(i));
   const ids = expand(constant("int64", [1, length], row), [batch, length]);
-  const mask = constant(
-    "bool",
-    [length, length],
-    Uint8Array.from({ length: length * length }, (_, i) => Number(i % length <= Math.floor(i / length))),
-  );
   const rotate = (x: Tensor, n: number) =>
     apply("RotaryEmbedding", [reshape(x, [batch, length, n * d]), ids, cos, sin]);
   /** [batch, heads, length, d], or with the last two axes turned. */
@@ -42,10 +40,28 @@ export function causalAttention(config: AttentionConfig, { batch, length }: Exte
     const queries = split(mul(rotate(q, heads), scalar(1 / Math.sqrt(d))), { n: heads, perm: [0, 2, 1, 3] });
     const keys = repeat(split(rotate(k, kvHeads), { n: kvHeads, perm: [0, 2, 3, 1] }));
     const values = repeat(split(v, { n: kvHeads, perm: [0, 2, 1, 3] }));
-    const scores = apply("Where", [mask, matMul(queries, keys), scalar(-1e30)]);
-    const mixed = matMul(softmax(scores), values);
+    const blocks: Tensor[] = [];
+    for (let start = 0; start < length; start += BLOCK) {
+      const end = Math.min(length, start + BLOCK);
+      const scores = matMul(slice(queries, 2, [start, end]), slice(keys, 3, [0, end]));
+      blocks.push(matMul(softmax(add(scores, causalMask(start, end))), slice(values, 2, [0, end])));
+    }
+    const mixed = blocks.length === 1 ? blocks[0]! : apply("Concat", blocks, { axis: 2 });
     return reshape(transpose(mixed, [0, 2, 1, 3]), [batch * length, heads * d]);
   };
+}
+
+/** What is added to scores [.., end - start, end] of the queries from `start` on: nothing, or enough to hide a key. */
+function causalMask(start: number, end: number): Tensor {
+  const values = Float32Array.from({ length: (end - start) * end }, (_, i) =>
+    i % end <= start + Math.floor(i / end) ? 0 : -1e30,
+  );
+  return constant("float32", [end - start, end], values);
+}
+
+function slice(x: Tensor, axis: number, [start, end]: readonly [number, number]): Tensor {
+  if (start === 0 && end === x.shape[axis]) return x;
+  return apply("Slice", [x, int64s([start]), int64s([end]), int64s([axis])]);
 }
 
 /** [batch, kv heads, a, b] with each head repeated `times` in place: [batch, kv heads · times, a, b]. */

@@ -1,6 +1,7 @@
 // Llama: RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied or untied head. Names are those of the
 // weights file and of config.json. Source: transformers:src/transformers/models/llama/modeling_llama.py.
 
+import { UserError } from "../base/errors.ts";
 import { add, linear, mul, rmsNorm, silu } from "../graph/build.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type ConfigFile, integerOf, numberOf, refuse } from "./config.ts";
@@ -31,14 +32,17 @@ export function parseLlamaConfig(config: ConfigFile): LlamaConfig {
   refuse(rope, "type", ["default"]);
   const hidden_size = integerOf(config, "hidden_size");
   const num_attention_heads = integerOf(config, "num_attention_heads");
+  const num_key_value_heads = integerOf(config, "num_key_value_heads", num_attention_heads);
+  const head_dim = integerOf(config, "head_dim", hidden_size / num_attention_heads);
+  requireHeads({ num_attention_heads, num_key_value_heads, head_dim });
   return {
     vocab_size: integerOf(config, "vocab_size"),
     hidden_size,
     intermediate_size: integerOf(config, "intermediate_size"),
     num_hidden_layers: integerOf(config, "num_hidden_layers"),
     num_attention_heads,
-    num_key_value_heads: integerOf(config, "num_key_value_heads", num_attention_heads),
-    head_dim: integerOf(config, "head_dim", hidden_size / num_attention_heads),
+    num_key_value_heads,
+    head_dim,
     rms_norm_eps: numberOf(config, "rms_norm_eps", 1e-6),
     rope_theta: numberOf(config, "rope_theta", (rope.rope_theta as number | undefined) ?? 10000),
     max_position_embeddings: integerOf(config, "max_position_embeddings", 2048),
@@ -46,6 +50,24 @@ export function parseLlamaConfig(config: ConfigFile): LlamaConfig {
   };
 }
 
+/** Grouped heads divide the heads evenly, and the fused attention of generation takes heads of a multiple of 16. */
+function requireHeads(
+  found: Pick<LlamaConfig, "num_attention_heads" | "num_key_value_heads" | "head_dim">,
+): void {
+  const { num_attention_heads, num_key_value_heads, head_dim } = found;
+  if (num_attention_heads % num_key_value_heads !== 0) {
+    throw new UserError(
+      `Expected num_attention_heads to be a multiple of num_key_value_heads in the model's config, found ${num_attention_heads} and ${num_key_value_heads}`,
+    );
+  }
+  if (head_dim % 16 !== 0) {
+    throw new UserError(
+      `Expected head_dim to be a multiple of 16, which is what generation can run, found ${head_dim}; choose another base with --model`,
+    );
+  }
+}
+
+/** The network that a Llama's config.json describes. */
 export function llama(file: ConfigFile): Model {
   const config = parseLlamaConfig(file);
   const d = config.hidden_size;

@@ -10,7 +10,8 @@ import { lineEnd } from "./text.ts";
 /** A walk through the old text: `at` is the offset of the line numbered `line`, counted from 0. */
 type Walk = { readonly text: string; at: number; line: number; kept: number; readonly out: string[] };
 
-/** The text after the patch. `null` stands for no file: before a creation, after a deletion. */
+/** The text after the patch, or the first place where it does not fit. `null` stands for no file: before a creation,
+ * after a deletion. */
 export function applyPatch(patch: Patch, old: string | null): Result<string | null> {
   if (patch.kind === "binary") return failure("a binary change has no lines to apply");
   if (patch.kind === "create" && old !== null) return failure("the file to create is already there");

@@ -1,4 +1,4 @@
-// What a change is, as data: the file changes of one patch, each with hunks of typed lines. Lines are kept
+// What a change is, as data: the change of one file, with hunks of typed lines. Lines are kept
 // without their "\n"; a "\r" stays part of the line. Nothing here knows git objects, tokens or disks.
 
 /** A line of a hunk. `eol` is false only for a last line without a newline ("\ No newline at end of file"). */

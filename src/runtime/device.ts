@@ -54,34 +54,60 @@ export async function compile(program: Runnable, options: DeviceOptions): Promis
     interOpNumThreads: 1,
     executionMode: "sequential",
     enableCpuMemArena: options.arena,
+    // A planned block for the whole run would come on top of what the arena holds from the first.
+    enableMemPattern: false,
     logSeverityLevel: 3,
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
+  // Not the program itself: its bytes are as large as its constants and have served.
+  const { name, inputs, outputs } = program;
+  const loaded = { name, inputs: specsOf(inputs), outputs: specsOf(outputs), session };
   return {
-    run: (feeds, into = {}) => run({ program, session }, feeds, into),
+    run: (feeds, into = {}) => run(loaded, feeds, into),
     dispose: () => session.release(),
   };
 }
 
-type Loaded = { readonly program: Runnable; readonly session: ort.InferenceSession };
+type Loaded = Omit<Runnable, "onnx"> & { readonly session: ort.InferenceSession };
 
-async function run({ program, session }: Loaded, feeds: Buffers, into: Buffers): Promise<Buffers> {
+function specsOf(named: Runnable["inputs"]): Runnable["inputs"] {
+  return Object.fromEntries(
+    Object.entries(named).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
+  );
+}
+
+async function run(
+  { name: program, inputs, outputs, session }: Loaded,
+  feeds: Buffers,
+  into: Buffers,
+): Promise<Buffers> {
   const given: Record<string, ort.Tensor> = {};
-  for (const [name, spec] of Object.entries(program.inputs)) {
-    const buffer = feeds[name];
-    if (!buffer || buffer.dtype !== spec.dtype || buffer.shape.join() !== spec.shape.join()) {
-      const found = buffer ? `${buffer.dtype}[${buffer.shape}]` : "nothing";
-      throw new Error(`${program.name}: expected ${name} as ${spec.dtype}[${spec.shape}], found ${found}`);
-    }
-    given[name] = buffer.handle;
+  for (const [name, spec] of Object.entries(inputs)) {
+    given[name] = requireSpec(`${program}: expected ${name}`, spec, feeds[name]).handle;
   }
   const fetches: Record<string, ort.Tensor | null> = {};
-  for (const name of Object.keys(program.outputs)) fetches[name] = into[name]?.handle ?? null;
+  for (const [name, spec] of Object.entries(outputs)) {
+    const target = into[name];
+    fetches[name] = target
+      ? requireSpec(`${program}: expected a buffer for ${name}`, spec, target).handle
+      : null;
+  }
   const results = await session.run(given, fetches);
   return Object.fromEntries(
-    Object.entries(program.outputs).map(([name, { dtype, shape }]) => {
+    Object.entries(outputs).map(([name, { dtype, shape }]) => {
       const handle = results[name]! as ort.Tensor;
       return [name, into[name] ?? { dtype, shape, data: handle.data as TypedArray, handle }];
     }),
   );
+}
+
+/** The buffer, when it is as a program has it; names what was found otherwise. */
+function requireSpec(
+  expected: string,
+  spec: { dtype: DType; shape: readonly number[] },
+  buffer?: Buffer,
+): Buffer {
+  if (buffer && buffer.dtype === spec.dtype && buffer.shape.join() === spec.shape.join()) return buffer;
+  const found = buffer ? `${buffer.dtype}[${buffer.shape}]` : "nothing";
+  throw new Error(`${expected} as ${spec.dtype}[${spec.shape}], found ${found}`);
 }

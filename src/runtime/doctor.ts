@@ -9,6 +9,7 @@ export type RuntimeFacts = {
   readonly backends: readonly { readonly name: string; readonly bundled: boolean }[];
 };
 
+/** Version and execution providers, or why the library does not load. */
 export async function describeRuntime(): Promise<Result<RuntimeFacts>> {
   try {
     const ort = await import("onnxruntime-node");

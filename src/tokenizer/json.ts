@@ -50,10 +50,10 @@ export function parseObject(name: string, text: string): Record<string, unknown>
     if (isRecord(value)) return value;
   } catch (error) {
     throw new UserError(
-      `Expected JSON in ${name}, found a text that does not parse: ${(error as Error).message}`,
+      `Expected JSON in ${name}, found a text that does not parse: ${(error as Error).message}; get the file again`,
     );
   }
-  throw new UserError(`Expected a JSON object in ${name}, found something else`);
+  throw new UserError(`Expected a JSON object in ${name}, found something else; get the file again`);
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,5 @@
-// The door to the tokenizers library (the Rust library's Node binding): the few calls used, typed. Only files of
-// this folder import it.
+// The door to the tokenizers library (the Rust library's Node binding): the few calls used, typed. Nothing else uses
+// the library; `doctor` only tries whether it loads.
 
 import { Tokenizer } from "tokenizers";
 

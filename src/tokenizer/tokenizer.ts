@@ -1,6 +1,7 @@
 // What the rest of the program knows of a tokenizer. Text becomes ids and back; special tokens are never added
 // here: whoever renders an example adds them by id.
 
+/** Text to ids and back. A text that UTF-8 cannot write (half a surrogate pair) is refused with a `UserError`. */
 export type Tokenizer = {
   /** Ids of a text, no special tokens added; a special token's own spelling inside the text is read as plain text. */
   encode(text: string): Promise<number[]>;

@@ -29,6 +29,7 @@ export type Trained = {
   readonly gradient: Float32Array;
 };
 
+/** The state before the first step: all moments zero. */
 export function createAdamw(trained: ReadonlyMap<string, Trained>): AdamwState {
   const zeros = ({ data }: Trained) => ({
     first: new Float32Array(data.length),

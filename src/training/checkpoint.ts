@@ -28,20 +28,26 @@ export type Progress = {
 
 type Arrays = ReadonlyMap<string, Trained>;
 
-/** Writes checkpoint-STEP and removes the older ones. */
+/** Writes checkpoint-STEP and removes the older ones; one that stands already is that of this very step. */
 export function writeCheckpoint(
   folder: string,
   progress: Progress,
   run: { trained: Arrays; adamw: AdamwState },
 ): string {
   const path = join(folder, `checkpoint-${progress.step}`);
+  if (existsSync(path)) return path;
   const temporary = join(folder, `.checkpoint-${progress.step}.tmp`);
-  rmSync(temporary, { recursive: true, force: true });
-  writeSafetensors(join(temporary, ARRAYS), run.trained);
-  writeSafetensors(join(temporary, OPTIMIZER), momentArrays(run));
-  writeJson(join(temporary, STATE), progress);
-  rmSync(path, { recursive: true, force: true });
-  renameSync(temporary, path);
+  try {
+    rmSync(temporary, { recursive: true, force: true });
+    writeSafetensors(join(temporary, ARRAYS), run.trained);
+    writeSafetensors(join(temporary, OPTIMIZER), momentArrays(run));
+    writeJson(join(temporary, STATE), progress);
+    renameSync(temporary, path);
+  } catch (error) {
+    // On a full disk the unfinished one is what fills it.
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
   for (const name of checkpointNames(folder)) {
     if (join(folder, name) !== path) rmSync(join(folder, name), { recursive: true, force: true });
   }
@@ -67,6 +73,11 @@ export function readCheckpoint(
   restore(join(path, OPTIMIZER), new Map([...momentArrays(run)].map(([key, array]) => [key, array.data])));
   run.adamw.step = progress.step;
   return progress;
+}
+
+/** Whether there is a checkpoint to go on from. */
+export function hasCheckpoint(folder: string): boolean {
+  return checkpointNames(folder).length > 0;
 }
 
 /** Removes all checkpoints of a folder, whole ones and those that a kill left unfinished. */

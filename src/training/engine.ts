@@ -25,6 +25,7 @@ import {
   type Setup,
 } from "./stages.ts";
 
+/** What an engine is made of. */
 export type EngineOptions = {
   readonly model: Model;
   /** Reads one base weight, f32 in the Hugging Face layout. */
@@ -42,6 +43,7 @@ export function headTargets(vocab_size: number): number {
   return Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(HEAD_VALUES / vocab_size))));
 }
 
+/** A network on a device, ready to be trained or measured; it owns its buffers and programs until `dispose`. */
 export class Engine {
   readonly model: Model;
   /** Every trained array by full name; the optimizer writes to `data`, the next run sees it. */
@@ -141,7 +143,13 @@ export class Engine {
     }
     if (this.#setup.trainable !== "all") return;
     const rows = batch.ids.length;
-    const embedding = await this.#compile("embeddingBackward", () => embeddingBackward(this.#setup, rows));
+    // ScatterND adds without a lock: with threads, an id that occurs twice can lose a sum.
+    const single = { ...this.#device, threads: 1 };
+    const embedding = await this.#compile(
+      "embeddingBackward",
+      () => embeddingBackward(this.#setup, rows),
+      single,
+    );
     this.#collect(await embedding.run({ ids: createBuffer("int64", [rows], batch.ids), dy }), "");
   }
 
@@ -152,10 +160,10 @@ export class Engine {
     this.#held = key;
   }
 
-  async #compile(key: string, build: () => Program): Promise<Executable> {
+  async #compile(key: string, build: () => Program, device = this.#device): Promise<Executable> {
     const found = this.#compiled.get(key);
     if (found) return found;
-    const executable = await compile(build(), this.#device);
+    const executable = await compile(build(), device);
     this.#compiled.set(key, executable);
     return executable;
   }

@@ -7,6 +7,7 @@ import { allParameters, type Model } from "../models/model.ts";
 
 const DEVIATION = 0.02;
 
+/** Every parameter of the model by full name; the same seed gives the same numbers. */
 export function initialWeights(
   model: Model,
   seed: number,

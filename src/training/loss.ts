@@ -20,9 +20,13 @@ export async function sequenceLosses(
   return losses;
 }
 
-/** Mean over all targets, in nats a token. */
-export async function meanLoss(engine: Engine, sequences: readonly Sequence[]): Promise<number> {
-  const losses = await sequenceLosses(engine, sequences);
+/** Mean over all targets, in nats a target. */
+export async function meanLoss(
+  engine: Engine,
+  sequences: readonly Sequence[],
+  signal?: AbortSignal,
+): Promise<number> {
+  const losses = await sequenceLosses(engine, sequences, signal);
   const targets = sequences.reduce((n, sequence) => n + targetCount(sequence), 0);
   return losses.reduce((total, loss) => total + loss, 0) / targets;
 }

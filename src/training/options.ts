@@ -1,67 +1,113 @@
-// Options of training, by the names of Hugging Face's TrainingArguments where one exists. A default of null depends
-// on whether an adapter or a whole model is trained; `resolveOptions` fills it in.
+// Options of training, by the names of Hugging Face's TrainingArguments where one exists. A default of null means that
+// nothing is set; where it depends on what is trained, an adapter or a whole model, `resolveOptions` fills it in.
 
 import type { OptionTable, Values } from "../base/options.ts";
 import { adamwOptions } from "./adamw.ts";
 import { scheduleNames } from "./schedule.ts";
 
+/** The options of training. */
 export const trainOptions = {
   learning_rate: {
     type: "number",
     default: null,
-    help: "Peak learning rate [3e-4; scratch: 2e-3]",
+    help: "Peak learning rate",
+    unset: "3e-4, for every weight 2e-3",
     value: "X",
+    least: 0,
   },
   lr_scheduler_type: {
     type: "string",
     default: "cosine",
     choices: scheduleNames,
-    help: "Shape of the schedule",
+    help: "How the learning rate goes",
+    value: "NAME",
   },
   warmup_steps: {
     type: "number",
     default: 0.05,
-    help: "Steps of warm-up, or a share of all below 1",
+    help: "Steps of warm-up; below 1, a share of all steps",
     value: "N",
+    least: 0,
   },
-  num_train_epochs: { type: "number", default: 3, help: "Passes over the training examples", value: "X" },
-  max_steps: { type: "integer", default: -1, help: "Optimizer steps in all; overrides epochs", value: "N" },
+  num_train_epochs: {
+    type: "number",
+    default: 3,
+    help: "Passes over the training examples",
+    value: "X",
+    least: 0,
+  },
+  max_steps: {
+    type: "integer",
+    default: -1,
+    help: "Optimizer steps in all, whatever the passes",
+    unset: "as many as the passes take",
+    value: "N",
+    least: -1,
+  },
   time: {
     type: "duration",
     default: null,
-    help: "Train this long; the schedule fits the clock",
-    value: "20m",
+    help: "Train this long, such as 90s, 20m or 1.5h; the schedule fits the clock",
+    unset: "as many steps as are to be done",
+    least: 1,
   },
-  memory: { type: "bytes", default: null, help: "Stay under this much resident memory", value: "2GB" },
+  memory: {
+    type: "bytes",
+    default: null,
+    help: "Stay under this much memory, such as 800MB or 2GB",
+    unset: "no limit",
+    least: 1,
+  },
   max_length: {
     type: "integer",
     default: null,
-    help: "Leave out examples of more tokens [what memory allows, 1024]",
+    help: "Leave out examples of more tokens",
+    unset: "what memory allows, 1024 at most",
     value: "N",
+    least: 16,
   },
   per_device_train_batch_size: {
     type: "integer",
     default: null,
-    help: "Sequences a program run [1; scratch: 8]",
+    help: "Sequences that go through the model together",
+    unset: "1, for every weight 8",
     value: "N",
+    least: 1,
   },
   gradient_accumulation_steps: {
     type: "integer",
     default: null,
-    help: "Runs an optimizer step [4; scratch: 1]",
+    help: "Batches of one optimizer step",
+    unset: "4, for every weight 1",
     value: "N",
+    least: 1,
   },
-  max_grad_norm: { type: "number", default: 1, help: "Clip gradients to this norm; 0 does not", value: "X" },
+  max_grad_norm: {
+    type: "number",
+    default: 1,
+    help: "Clip gradients to this norm; 0 clips none",
+    value: "X",
+    least: 0,
+  },
   ...adamwOptions,
   eval_steps: {
     type: "integer",
     default: null,
-    help: "Steps between validations [five in a run]",
+    help: "Steps between validations",
+    unset: "five validations in a run",
     value: "N",
+    least: 1,
   },
-  save_steps: { type: "integer", default: 50, help: "Steps between checkpoints", value: "N" },
+  save_steps: { type: "integer", default: 50, help: "Steps between checkpoints", value: "N", least: 1 },
   seed: { type: "integer", default: 42, help: "Seed of order and initial weights", value: "N" },
-  threads: { type: "integer", default: 0, help: "Threads of an operator; 0 is one a core", value: "N" },
+  threads: {
+    type: "integer",
+    default: 0,
+    help: "Processor threads",
+    unset: "one a core",
+    value: "N",
+    least: 0,
+  },
 } as const satisfies OptionTable;
 
 export type TrainOptions = Values<typeof trainOptions>;
@@ -73,6 +119,7 @@ export type Resolved = TrainOptions & {
   readonly gradient_accumulation_steps: number;
 };
 
+/** Fills in the defaults that differ between training an adapter and all weights. */
 export function resolveOptions(options: TrainOptions, kind: "adapter" | "all"): Resolved {
   const fallback =
     kind === "adapter"

@@ -25,7 +25,7 @@ export type Plan = {
 
 const BYTES = 4;
 /** Node, onnxruntime, tokenizer, text. */
-const PROCESS = 230e6;
+const PROCESS = 300e6;
 
 /** Predicted peak of resident memory of training on batches of one shape, in bytes. */
 export function predictMemory(
@@ -39,11 +39,12 @@ export function predictMemory(
   const state = shape.trained * (shape.adapter ? 4 : 3);
   const hidden = rows * model.hidden_size * (model.num_hidden_layers + 3);
   const widest = Math.max(...model.linears.map(({ shape: [out] }) => out!));
-  const block = rows * (14 * model.hidden_size + 10 * widest);
-  const scores = 5 * batch * model.attention.num_attention_heads * length * length;
-  const head = 4 * headTargets(model.vocab_size) * model.vocab_size + rows * model.hidden_size;
+  const block = 1.4 * rows * (14 * model.hidden_size + 10 * widest);
+  const scores = 7 * batch * model.attention.num_attention_heads * length * length;
+  const head = 5 * headTargets(model.vocab_size) * model.vocab_size;
+  // Full training makes the gradient of the embedding whole, twice where the head is tied to it.
   const dense = shape.adapter ? 0 : 3 * model.vocab_size * model.hidden_size;
-  const working = (Math.max(block + scores, head) + dense) * (arena ? 2 : 1);
+  const working = (block + scores + head + dense) * (arena ? 1.1 : 0.8);
   return PROCESS + BYTES * (weights + state + hidden + working);
 }
 
@@ -70,7 +71,7 @@ export function planTraining(shape: Shape, wish: Wish): Plan {
       `Expected max_length of at most ${most}, the context of this model, found ${wish.max_length}; give a smaller --max_length`,
     );
   }
-  const lengths = wish.max_length === null ? LENGTHS.filter((length) => length <= most) : [wish.max_length];
+  const lengths = wish.max_length === null ? lengthsWithin(most) : [wish.max_length];
   for (const arena of [true, false]) {
     for (const max_length of lengths) {
       for (let batch = wish.per_device_train_batch_size; batch >= 1; batch = Math.floor(batch / 2)) {
@@ -86,6 +87,12 @@ export function planTraining(shape: Shape, wish: Wish): Plan {
   throw new UserError(
     `Expected a memory budget of at least ${megabytes(least)} for this model, found ${megabytes(wish.memory!)}; give --memory ${megabytes(least)} or a smaller model`,
   );
+}
+
+/** Lengths that a context holds, longest first; of a very short context its own. */
+function lengthsWithin(most: number): readonly number[] {
+  const lengths = LENGTHS.filter((length) => length <= most);
+  return lengths.length > 0 ? lengths : [most];
 }
 
 function megabytes(bytes: number): string {

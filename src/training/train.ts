@@ -1,5 +1,6 @@
 // The training loop: batches of ids in, events out. It prints nothing and writes only checkpoints; what the trained
-// arrays become is the caller's business. Same options, data and threads give the same bytes, stopped or not.
+// arrays become is the caller's business. Same options, data and threads give the same bytes, stopped or not, unless
+// the clock decides when it ends.
 
 import { UserError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
@@ -11,6 +12,7 @@ import { meanLoss } from "./loss.ts";
 import type { Resolved } from "./options.ts";
 import { type Schedule, type ScheduleName, scheduleFactor } from "./schedule.ts";
 
+/** What a run tells of itself as it goes; losses in nats a target. */
 export type TrainEvent =
   | {
       readonly type: "started";
@@ -35,6 +37,7 @@ export type TrainEvent =
   | { readonly type: "saved"; readonly step: number; readonly path: string }
   | { readonly type: "finished"; readonly progress: Progress };
 
+/** Everything a run is made of. `identity` names options, data and base: a checkpoint of another one is refused. */
 export type TrainRun = {
   readonly engine: Engine;
   readonly sequences: readonly Sequence[];
@@ -63,19 +66,26 @@ export async function* train(run: TrainRun): AsyncGenerator<TrainEvent, Progress
   const total = options.time === null || options.max_steps > 0 ? stepsOf(run) : null;
   yield { type: "started", step: state.step, max_steps: total, sequences: sequences.length };
   let validatedAt = doneShare(run, state, total);
-  while (doneShare(run, state, total) < 1) {
+  const clock = startClock(state);
+  while (!isDone(run, state, total)) {
     if (run.signal.aborted) {
       save(run, state, adamw);
       throw run.signal.reason;
     }
-    yield await trainStep(run, state, { adamw, total });
+    const event = await trainStep(run, state, { adamw, total });
+    clock.tick();
     const done = doneShare(run, state, total);
+    yield { ...event, done };
     if (isValidationDue(run, state, done - validatedAt) && run.validation.length > 0) {
       validatedAt = done;
-      yield { type: "validated", step: state.step, loss: await meanLoss(engine, run.validation) };
+      const loss = await validate(run);
+      clock.tick();
+      if (loss !== null) yield { type: "validated", step: state.step, loss };
     }
-    if (done >= 1 || state.step % options.save_steps === 0) {
-      yield { type: "saved", step: state.step, path: save(run, state, adamw) };
+    if (isDone(run, state, total) || state.step % options.save_steps === 0) {
+      const path = save(run, state, adamw);
+      clock.tick();
+      yield { type: "saved", step: state.step, path };
     }
   }
   const progress = { ...state, identity: run.identity };
@@ -98,6 +108,35 @@ function doneShare({ options }: TrainRun, state: State, total: number | null): n
   const bySteps = total === null ? 0 : state.step / total;
   const byClock = options.time === null ? 0 : state.seconds / options.time;
   return Math.max(bySteps, byClock);
+}
+
+/** By the clock a run ends where it comes nearest to its time: half a step early rather than a whole one late. */
+function isDone(run: TrainRun, state: State, total: number | null): boolean {
+  const { time } = run.options;
+  if (doneShare(run, state, total) >= 1) return true;
+  return time !== null && state.step > 0 && state.seconds + state.seconds / state.step / 2 >= time;
+}
+
+/** Adds the time that passes to the run's: steps, validations and checkpoints alike. */
+function startClock(state: State): { tick(): void } {
+  let last = performance.now();
+  return {
+    tick() {
+      const now = performance.now();
+      state.seconds += (now - last) / 1000;
+      last = now;
+    },
+  };
+}
+
+/** Held-out loss; `null` when it was interrupted, which is then for the loop to see. */
+async function validate({ engine, validation, signal }: TrainRun): Promise<number | null> {
+  try {
+    return await meanLoss(engine, validation, signal);
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  }
 }
 
 function isValidationDue({ options }: TrainRun, state: State, since: number): boolean {
@@ -123,7 +162,7 @@ async function trainStep(
   run: TrainRun,
   state: State,
   { adamw, total }: { adamw: AdamwState; total: number | null },
-): Promise<TrainEvent> {
+): Promise<Omit<Extract<TrainEvent, { type: "step" }>, "done">> {
   const started = performance.now();
   const { engine, options } = run;
   const members = windowAt(run, state.step);
@@ -142,10 +181,8 @@ async function trainStep(
   state.step++;
   state.tokens += tokens;
   state.targets += targets;
-  state.seconds += seconds;
   state.losses.push(loss);
-  const done = doneShare(run, state, total);
-  return { type: "step", step: state.step, loss, grad_norm: norm, learning_rate, tokens, seconds, done };
+  return { type: "step", step: state.step, loss, grad_norm: norm, learning_rate, tokens, seconds };
 }
 
 /** The sequences of one optimizer step: each pass goes through all of them in an order of its own. */

@@ -61,7 +61,7 @@ export function architectureOf(metadata: GgufMetadata): GgufArchitecture {
   const known = architectures.map((candidate) => candidate.architecture);
   const nearest = suggest(found, known) ?? known[0];
   throw new UserError(
-    `Expected a model of architecture ${known.join(", ")} in ${metadata.path}, found ${found}: the nearest supported one is ${nearest}`,
+    `Expected a model of architecture ${known.join(", ")} in ${metadata.path}, found ${found}: the nearest supported one is ${nearest}, choose such a model with --model`,
   );
 }
 

@@ -46,7 +46,7 @@ export class HeaderCursor {
     return this.take(length).toString("utf8");
   }
 
-  /** `wanted` completes "Expected … in FILE". */
+  /** `wanted` completes "In the GGUF header of FILE, expected …". */
   damaged(wanted: string): UserError {
     return new UserError(
       `In the GGUF header of ${this.file.path}, expected ${wanted}: the file is damaged, get it again`,

@@ -57,7 +57,9 @@ function readPrologue(cursor: HeaderCursor): void {
   const { path, size } = cursor.file;
   const magic = size < 4 ? "" : cursor.take(4).toString("latin1");
   if (magic !== "GGUF") {
-    throw new UserError(`Expected a GGUF file at ${path}, found a file that does not start with GGUF`);
+    throw new UserError(
+      `Expected a GGUF file at ${path}, found a file that does not start with GGUF: get it again, or give a model folder`,
+    );
   }
   const version = cursor.uint32();
   if (version === 2 || version === 3) return;

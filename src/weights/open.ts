@@ -9,7 +9,7 @@ import { openFolder } from "./folder.ts";
 import { openGguf } from "./gguf.ts";
 import type { WeightSource } from "./source.ts";
 
-/** Opens the model; the caller disposes of it. */
+/** Opens a model folder or GGUF file, or throws a `UserError` that says what is wrong with it; the caller disposes of it. */
 export function openWeights(model: string): WeightSource {
   const stat = statSync(model, { throwIfNoEntry: false });
   if (stat === undefined) throw notThere(model);

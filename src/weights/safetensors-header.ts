@@ -49,6 +49,7 @@ function widening(bytes: number, get: (view: DataView, at: number) => number): S
   };
 }
 
+/** Reads and checks the header; throws a `UserError` for a damaged, cut or foreign file. */
 export function readSafetensorsHeader(file: ReadableFile): SafetensorsHeader {
   if (file.size < 8) throw damaged(file, `at least 8 bytes, found ${file.size}`);
   const length = file.head(8).readBigUInt64LE(0);

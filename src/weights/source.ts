@@ -13,6 +13,8 @@ export type TokenizerData =
   | { readonly kind: "files"; readonly files: Readonly<Record<string, string>> }
   | { readonly kind: "gguf"; readonly metadata: Readonly<Record<string, unknown>> };
 
+/** An opened model: what it is, what arrays it has, and their values when asked for. `read` throws a `UserError` for an
+ * array that is not there. */
 export type WeightSource = {
   /** What to call it in messages and model cards: the path as given. */
   readonly name: string;

@@ -1,17 +1,18 @@
 // codefudge cook: everything in one command. History, training, evaluation, and one held-out request as an example
 // of what the run now writes. What is there already and still true is not done again.
 
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { loraOptions } from "../../adapters/lora.ts";
 import { UsageError } from "../../base/errors.ts";
 import { readJson } from "../../base/files.ts";
 import { hasManifest, readManifest } from "../../dataset/store.ts";
 import { type HistoryOptions, historyOptions } from "../../history/harvest.ts";
 import { createSample } from "../../history/sample.ts";
-import { describeRepository } from "../../history/source.ts";
+import { findRepository, type Repository } from "../../history/source.ts";
 import { trainOptions } from "../../training/options.ts";
 import { defineCommand } from "../command.ts";
+import { withLock } from "../lock.ts";
 import { describeReport, evaluateOptions, evaluationStep, type Report } from "../steps/evaluation.ts";
 import type { Face } from "../steps/face.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
@@ -19,12 +20,12 @@ import { modelOptions, trainJob } from "../steps/options.ts";
 import { showExample } from "../steps/showing.ts";
 import { describeRun, trainingStep } from "../steps/training.ts";
 import { formatPairs } from "../table.ts";
-import { ensureWorkspace, FOLDER, type RunManifest, workspaceOf } from "../workspace.ts";
+import { ensureWorkspace, type RunManifest, workspaceOf } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "cook",
   summary: "Does everything: history, training, evaluation, and an example of what the run writes",
-  args: [{ name: "repo", help: "Repository [.]", required: false }],
+  args: [{ name: "repo", help: "Repository, or a folder in it", unset: ".", required: false }],
   options: {
     sample: {
       type: "boolean",
@@ -50,12 +51,12 @@ export const command = defineCommand({
     if (options.sample && args.repo !== undefined) {
       throw new UsageError("Expected a repository or --sample, found both; leave one of them out");
     }
-    const repository = options.sample ? await ensureSample(cwd, face) : resolve(cwd, args.repo ?? ".");
-    const workspace = workspaceOf(repository);
+    const folder = options.sample ? await ensureSample(cwd, face) : resolve(cwd, args.repo ?? ".");
+    const repository = await findRepository(folder, signal);
+    const workspace = workspaceOf(repository.top);
     ensureWorkspace(workspace);
     const { max_file_bytes, max_commits } = options;
-    const dataset = { repository, folder: workspace.dataset };
-    const manifest = await ensureDataset(dataset, { max_file_bytes, max_commits }, face);
+    const manifest = await ensureDataset(repository, { max_file_bytes, max_commits }, face);
     print(formatPairs(describeDataset(manifest)), face);
     const job = trainJob(workspace.dataset, cwd, options);
     const run = await trainingStep(job, face);
@@ -73,8 +74,14 @@ function print(lines: readonly string[], { out, json }: Face): void {
 }
 
 /** The sample repository, made under another name first, so that half a one is never taken for it. */
-async function ensureSample(cwd: string, { progress }: Face): Promise<string> {
-  const folder = join(cwd, FOLDER, "sample");
+async function ensureSample(cwd: string, face: Face): Promise<string> {
+  const workspace = workspaceOf(cwd);
+  ensureWorkspace(workspace);
+  return withLock(workspace.root, "or cook another repository", () => makeSample(workspace.root, face));
+}
+
+async function makeSample(root: string, { progress }: Face): Promise<string> {
+  const folder = join(root, "sample");
   if (existsSync(folder)) {
     progress.line(`The sample repository in ${folder} is there`);
     return folder;
@@ -82,32 +89,27 @@ async function ensureSample(cwd: string, { progress }: Face): Promise<string> {
   progress.line(
     `Making a sample repository in ${folder}: invented maintenance of a small program, the same each time`,
   );
-  ensureWorkspace(workspaceOf(cwd));
-  const temporary = join(cwd, FOLDER, ".sample.tmp");
+  const temporary = join(root, ".sample.tmp");
   rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(dirname(temporary), { recursive: true });
   await createSample(temporary);
   renameSync(temporary, folder);
   return folder;
 }
 
 /** Harvests unless the dataset was made with these options from the refs as they are now. */
-async function ensureDataset(
-  paths: { readonly repository: string; readonly folder: string },
-  options: HistoryOptions,
-  face: Face,
-) {
-  if (hasManifest(paths.folder)) {
-    const manifest = readManifest(paths.folder);
-    const now = await describeRepository(paths.repository, face.signal);
-    const same =
-      manifest.created.refs === now.refs && JSON.stringify(manifest.options) === JSON.stringify(options);
-    if (same) {
-      face.progress.line(`The dataset in ${paths.folder} is up to date`);
-      return manifest;
+async function ensureDataset({ top, description: now }: Repository, options: HistoryOptions, face: Face) {
+  const folder = workspaceOf(top).dataset;
+  if (hasManifest(folder)) {
+    const { created, options: then, ...rest } = readManifest(folder);
+    // What is checked out counts too: on no branch, its commits are part of the history.
+    const same = created.refs === now.refs && created.head === now.head;
+    if (same && JSON.stringify(then) === JSON.stringify(options)) {
+      face.progress.line(`The dataset in ${folder} is up to date`);
+      return { created, options: then, ...rest };
     }
+    face.progress.line("The history, or an option of it, has changed since it was read: reading it again");
   }
-  return harvestStep(paths, options, face);
+  return harvestStep({ repository: top, folder }, options, face);
 }
 
 type Job = Parameters<typeof evaluationStep>[0];

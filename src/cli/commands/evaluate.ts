@@ -8,7 +8,7 @@ import { readRun } from "../workspace.ts";
 export const command = defineCommand({
   name: "evaluate",
   summary: "Measures a run on the newest commits, which it has not seen, beside its untrained base",
-  args: [{ name: "run", help: "Run, by name or folder [the newest]", required: false }],
+  args: [{ name: "run", help: "Run, by name or folder", unset: "the newest", required: false }],
   options: evaluateOptions,
   examples: [
     ["evaluate", "The newest run of the repository here"],

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { historyOptions } from "../../history/harvest.ts";
+import { findRepository } from "../../history/source.ts";
 import { defineCommand } from "../command.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
 import { formatPairs } from "../table.ts";
@@ -10,13 +11,14 @@ import { ensureWorkspace, workspaceOf } from "../workspace.ts";
 export const command = defineCommand({
   name: "history",
   summary: "Reads a repository's history into a dataset of examples",
-  args: [{ name: "repo", help: "Repository, or a folder in it [.]", required: false }],
+  args: [{ name: "repo", help: "Repository, or a folder in it", unset: ".", required: false }],
   options: {
     output: {
       type: "string",
       default: null,
       short: "o",
-      help: "Dataset folder [REPO/.codefudge/dataset]",
+      help: "Dataset folder",
+      unset: ".codefudge/dataset in the repository",
       value: "DIR",
     },
     ...historyOptions,
@@ -26,7 +28,7 @@ export const command = defineCommand({
     ["history ../express -o /tmp/express --max_commits 2000", "The newest 2,000 commits of another one"],
   ],
   async run({ args, options, out, progress, signal, cwd }) {
-    const repository = resolve(cwd, args.repo ?? ".");
+    const { top: repository } = await findRepository(resolve(cwd, args.repo ?? "."), signal);
     const workspace = workspaceOf(repository);
     const folder = options.output === null ? workspace.dataset : resolve(cwd, options.output);
     if (options.output === null) ensureWorkspace(workspace);

@@ -1,14 +1,15 @@
 // codefudge suggest: a message and paths in, a git diff out that was applied in memory first.
 
-import { isUtf8 } from "node:buffer";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import { UsageError, UserError } from "../../base/errors.ts";
 import type { Request } from "../../dataset/request.ts";
 import { suggest } from "../../generation/suggest.ts";
+import { isSafePath } from "../../patch/path.ts";
 import { defineCommand } from "../command.ts";
+import { readSource } from "../source.ts";
 import { findRunFolder, repositoryRoot } from "../steps/options.ts";
-import { NO_CHANGE, openWriter, writerOptions } from "../steps/writer.ts";
+import { NO_CHANGE, NO_CHANGE_CODES, openWriter, writerOptions } from "../steps/writer.ts";
 
 export const command = defineCommand({
   name: "suggest",
@@ -19,7 +20,7 @@ export const command = defineCommand({
       type: "string",
       default: null,
       short: "m",
-      help: "Commit message of the change",
+      help: "Commit message of the change; it must be given",
       value: "MESSAGE",
     },
     ...writerOptions,
@@ -28,9 +29,12 @@ export const command = defineCommand({
     ['suggest -m "Bump version to 1.2.0" package.json', "One file; the diff goes to stdout"],
     ['suggest -m "Add option --quiet" lib/cli.js | git apply', "And into the working tree"],
   ],
+  codes: NO_CHANGE_CODES,
   async run({ args, options, out, progress, signal, cwd }) {
     const { message } = options;
-    if (message === null) throw new UsageError('Expected a message, found none; give -m "MESSAGE"');
+    if (message === null || message.trim() === "") {
+      throw new UsageError('Expected a message, found none; give -m "MESSAGE"');
+    }
     const root = repositoryRoot(cwd);
     const requests = args.path.map((path) => readRequest({ path: resolve(cwd, path), root, message }));
     const { writer, dispose } = openWriter({ ...options, folder: findRunFolder(options.run, cwd) }, signal);
@@ -58,16 +62,14 @@ export const command = defineCommand({
 
 function readRequest({ path, root, message }: { path: string; root: string; message: string }): Request {
   const inside = relative(root, path).split(sep).join("/");
-  if (inside === "" || inside.startsWith("../")) {
+  if (inside === "" || !isSafePath(inside)) {
     throw new UserError(
       `Expected a file inside ${root}, found ${path}; run codefudge suggest in the file's repository`,
     );
   }
-  if (!existsSync(path)) return { message, path: inside, old: null };
-  if (!statSync(path).isFile())
-    throw new UserError(`Expected a file at ${path}, found a folder; name the files in it`);
-  const bytes = readFileSync(path);
-  if (!isUtf8(bytes))
-    throw new UserError(`Expected UTF-8 text in ${path}, found other bytes; only text can be changed`);
-  return { message, path: inside, old: bytes.toString("utf8") };
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return { message, path: inside, old: null };
+  if (!found.isFile())
+    throw new UserError(`Expected a file at ${path}, found something else; name files, one by one`);
+  return { message, path: inside, old: readSource(path, found.size) };
 }

@@ -12,12 +12,12 @@ import { workspaceOf } from "../workspace.ts";
 export const command = defineCommand({
   name: "train",
   summary: "Trains an adapter on a dataset, or goes on where it was stopped",
-  args: [{ name: "dataset", help: "Dataset folder [.codefudge/dataset]", required: false }],
+  args: [{ name: "dataset", help: "Dataset folder", unset: ".codefudge/dataset", required: false }],
   options: { ...modelOptions, ...loraOptions, ...trainOptions },
   examples: [
     ["train --model SmolLM2-135M.gguf --time 20m --memory 2GB", "A LoRA adapter, 20 minutes within 2 GB"],
     ["train", "The small model from scratch, on the dataset of the repository here"],
-    ["train --model ./qwen --r 16 --max_steps 200 --run wide", "Another run beside the first"],
+    ["train --max_steps 200 --learning_rate 1e-3 --run slow", "Another run beside the first"],
   ],
   async run({ args, options, out, progress, signal, cwd }) {
     const dataset =

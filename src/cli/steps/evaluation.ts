@@ -1,15 +1,17 @@
 // The evaluation step: a run folder in, a report out. The base and the trained model answer for the same held-out
 // examples, the newest commits of the history.
 
+import { createHash } from "node:crypto";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { requireMatch } from "../../adapters/match.ts";
 import { readPeft } from "../../adapters/peft.ts";
 import type { Adapter } from "../../adapters/target.ts";
+import { UserError } from "../../base/errors.ts";
 import { writeFileAtomic, writeJson } from "../../base/files.ts";
 import type { OptionTable, Values } from "../../base/options.ts";
 import { formats } from "../../dataset/format.ts";
-import { readExamples } from "../../dataset/store.ts";
+import { readExamples, readManifest } from "../../dataset/store.ts";
 import {
   type Generated,
   type HeldOut,
@@ -20,7 +22,8 @@ import {
 } from "../../evaluation/evaluate.ts";
 import { Decoder } from "../../generation/decoder.ts";
 import { Engine } from "../../training/engine.ts";
-import { type Base, openBase } from "../base.ts";
+import { type Base, openBase, openBaseOf } from "../base.ts";
+import { withLock } from "../lock.ts";
 import { formatTable } from "../table.ts";
 import { formatCount } from "../units.ts";
 import type { RunManifest } from "../workspace.ts";
@@ -33,14 +36,16 @@ export const evaluateOptions = {
     default: 40,
     help: "Held-out requests that are written out, evenly over time",
     value: "N",
+    least: 1,
   },
   likelihoods: {
     type: "integer",
     default: 200,
     help: "Held-out answers whose likelihood is measured",
     value: "N",
+    least: 1,
   },
-  max_new_tokens: { type: "integer", default: 256, help: "Longest answer", value: "N" },
+  max_new_tokens: { type: "integer", default: 256, help: "Longest answer, in tokens", value: "N", least: 1 },
 } as const satisfies OptionTable;
 
 export type EvaluateOptions = Values<typeof evaluateOptions>;
@@ -61,9 +66,25 @@ export type Report = {
 type Job = { readonly folder: string; readonly run: RunManifest; readonly options: EvaluateOptions };
 
 /** Measures both arms; writes `report.json` and every answer to `answers.jsonl` in the run's folder. */
-export async function evaluationStep({ folder, run, options }: Job, face: Face): Promise<Report> {
+export async function evaluationStep(job: Job, face: Face): Promise<Report> {
+  warnOfChange(job.run, face);
+  return withLock(job.folder, "or stop it", () => evaluate(job, face));
+}
+
+/** A later harvest may hold out what an earlier one trained on. */
+function warnOfChange({ dataset, dataset_sha256 }: RunManifest, { progress }: Face): void {
+  const now = createHash("sha256")
+    .update(JSON.stringify(readManifest(dataset).sha256))
+    .digest("hex");
+  if (now === dataset_sha256) return;
+  progress.warn(
+    "The dataset has changed since this run was trained: some held-out commits may be among those it learned from",
+  );
+}
+
+async function evaluate({ folder, run, options }: Job, face: Face): Promise<Report> {
   const { samples, likelihoods, max_new_tokens } = options;
-  const untrained = openBase(run.base);
+  const untrained = openBaseOf(run, folder);
   const trained = run.kind === "all" ? openBase(join(folder, "model")) : untrained;
   const adapter = run.kind === "adapter" ? readPeft(folder) : null;
   try {
@@ -75,6 +96,7 @@ export async function evaluationStep({ folder, run, options }: Job, face: Face):
     };
     const examples = readExamples(run.dataset, "test");
     const { items, tooLong } = await renderFitting(examples, render, { ...face, label: "tokens" });
+    requireHeldOut(items.length, tooLong, run);
     const measured = spread(items, likelihoods);
     const asked = spread(items, samples);
     const arms: Record<string, ArmReport> = {};
@@ -105,6 +127,13 @@ export async function evaluationStep({ folder, run, options }: Job, face: Face):
     untrained.source.dispose();
     if (trained !== untrained) trained.source.dispose();
   }
+}
+
+function requireHeldOut(count: number, tooLong: number, { max_length }: RunManifest): void {
+  if (count > 0) return;
+  throw new UserError(
+    `Expected held-out examples of at most ${max_length} tokens, found none (${tooLong} are longer); train a run with a larger --max_length, or on more history`,
+  );
 }
 
 type Arm = { readonly name: string; readonly base: Base; readonly adapter: Adapter | null };

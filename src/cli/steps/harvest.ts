@@ -3,10 +3,21 @@
 import type { DatasetManifest } from "../../dataset/store.ts";
 import type { HistoryOptions } from "../../history/harvest.ts";
 import { writeDataset } from "../../history/write.ts";
+import { withLock } from "../lock.ts";
 import { formatCount } from "../units.ts";
 import type { Face } from "./face.ts";
 
 export async function harvestStep(
+  paths: { readonly repository: string; readonly folder: string },
+  options: HistoryOptions,
+  face: Face,
+): Promise<DatasetManifest> {
+  return withLock(paths.folder, "or make another dataset with history --output DIR", () =>
+    harvest(paths, options, face),
+  );
+}
+
+async function harvest(
   paths: { readonly repository: string; readonly folder: string },
   options: HistoryOptions,
   face: Face,
@@ -25,11 +36,18 @@ export async function harvestStep(
   }
 }
 
+const SHALLOW = 'cut off: this is a shallow clone; "git fetch --unshallow" brings the rest';
+
 /** Counters as rows of a table, the reasons that dropped nothing left out. */
-export function describeDataset({ examples, counters }: DatasetManifest): (readonly [string, string])[] {
+export function describeDataset({
+  examples,
+  counters,
+  created,
+}: DatasetManifest): (readonly [string, string])[] {
   const { commits = 0, merges = 0, records = 0, examples: kept = 0, ...dropped } = counters;
   const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
   return [
+    ...(created.shallow === true ? [["history", SHALLOW] as const] : []),
     ["commits", `${formatCount(commits)} (${formatCount(merges)} merges have no records)`],
     ["changed files", formatCount(records)],
     ["examples", `${formatCount(kept)} that re-apply byte for byte`],

@@ -12,9 +12,10 @@ export type Fitting = {
   readonly tooLong: number;
 };
 
-const TOGETHER = 256;
-/** No tokenizer makes source text shorter than this many characters a token; more need not be encoded to know. */
-const MOST_CHARACTERS_A_TOKEN = 16;
+/** Characters that are encoded in one call: the tokenizer's working memory is some hundred times its text. */
+const TOGETHER = 200_000;
+/** Source text never comes near this many characters a token; what is longer need not be encoded to know. */
+const MOST_CHARACTERS_A_TOKEN = 8;
 
 export async function renderFitting(
   examples: Iterable<Example>,
@@ -24,6 +25,7 @@ export async function renderFitting(
   const items: { example: Example; rendered: Rendered }[] = [];
   let tooLong = 0;
   let waiting: Example[] = [];
+  let characters = 0;
   const flush = async () => {
     const rendered = await renderExamples(tokenizer, format, waiting);
     rendered.forEach((result, i) => {
@@ -32,15 +34,19 @@ export async function renderFitting(
       else tooLong++;
     });
     waiting = [];
+    characters = 0;
     face.progress.update({ label: face.label, done: items.length + tooLong, unit: "examples" });
   };
   for (const example of examples) {
     face.signal.throwIfAborted();
-    if ((example.old?.length ?? 0) + example.message.length > max_length * MOST_CHARACTERS_A_TOKEN) {
+    const size = (example.old?.length ?? 0) + example.message.length + example.diff.length;
+    if (size > max_length * MOST_CHARACTERS_A_TOKEN) {
       tooLong++;
       continue;
     }
-    if (waiting.push(example) === TOGETHER) await flush();
+    waiting.push(example);
+    characters += size;
+    if (characters > TOGETHER) await flush();
   }
   if (waiting.length > 0) await flush();
   face.progress.finish();

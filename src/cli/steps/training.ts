@@ -2,6 +2,7 @@
 // step; a run that was stopped goes on, one that is finished is left alone.
 
 import { createHash } from "node:crypto";
+import { readdirSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { createLora, type LoraOptions } from "../../adapters/lora.ts";
@@ -10,25 +11,33 @@ import type { Adapter } from "../../adapters/target.ts";
 import { UserError } from "../../base/errors.ts";
 import { createRandom } from "../../base/random.ts";
 import { type FormatName, formats } from "../../dataset/format.ts";
-import { readExamples, readManifest } from "../../dataset/store.ts";
-import { removeCheckpoints } from "../../training/checkpoint.ts";
+import { type DatasetManifest, readExamples, readManifest } from "../../dataset/store.ts";
+import { hasCheckpoint, removeCheckpoints } from "../../training/checkpoint.ts";
 import { Engine } from "../../training/engine.ts";
 import { type Resolved, resolveOptions, type TrainOptions } from "../../training/options.ts";
 import { type Plan, planTraining, trainedCount } from "../../training/plan.ts";
 import { type TrainEvent, train } from "../../training/train.ts";
 import { writeModelFolder } from "../../weights/folder.ts";
 import { type Base, openBase } from "../base.ts";
+import { withLock } from "../lock.ts";
 import { ensureScratch, SCRATCH, SCRATCH_NOTE } from "../scratch.ts";
 import { formatBytes, formatCount, formatDuration } from "../units.ts";
-import { findRun, type RunManifest, writeRun } from "../workspace.ts";
+import {
+  clearRun,
+  findPlan,
+  findRun,
+  type RunManifest,
+  type RunPlan,
+  writePlan,
+  writeRun,
+} from "../workspace.ts";
 import type { Face } from "./face.ts";
+import { planOf, requireSame } from "./identity.ts";
 import { type Fitting, renderFitting } from "./render.ts";
 
 export type TrainJob = {
   readonly dataset: string;
   readonly run: string;
-  /** Where the scratch model is made when `model` is scratch. */
-  readonly scratch: string;
   readonly model: string;
   readonly format: FormatName;
   readonly method: "lora" | "full";
@@ -39,83 +48,104 @@ export type TrainJob = {
 
 /** Trains, goes on, or finds the run finished; returns its manifest. */
 export async function trainingStep(job: TrainJob, face: Face): Promise<RunManifest> {
-  const manifest = readManifest(job.dataset);
-  const basePath = job.model === SCRATCH ? job.scratch : job.model;
+  readManifest(job.dataset);
+  return withLock(job.run, "or train another run with --run NAME", () => trainAlone(job, face));
+}
+
+async function trainAlone(job: TrainJob, face: Face): Promise<RunManifest> {
+  const dataset = readManifest(job.dataset);
+  const kind = job.method === "full" ? "all" : "adapter";
+  const options = resolveOptions(job.options, kind);
+  const dataset_sha256 = sha256(JSON.stringify(dataset.sha256));
+  const path = job.model === SCRATCH ? scratchFolder(job, dataset) : job.model;
+  const parts = { job, kind, options, dataset_sha256, base: path } as const;
+  const earlier = job.restart ? null : findEarlier(job.run);
+  // Before the base is made or read, for which another dataset or option would only be time lost.
+  if (earlier) requireSame(job.run, earlier, planOf({ ...parts, base_sha256: "" }));
   if (job.model === SCRATCH) {
     face.progress.line(SCRATCH_NOTE);
-    ensureScratch(job.scratch, readExamples(job.dataset, "train"), job.options.seed);
+    ensureScratch(path, readExamples(job.dataset, "train"), options.seed);
   }
-  const base = openBase(basePath);
+  const base = openBase(path);
   try {
-    const kind = job.method === "full" ? "all" : "adapter";
-    const options = resolveOptions(job.options, kind);
-    const dataset_sha256 = createHash("sha256").update(JSON.stringify(manifest.sha256)).digest("hex");
-    const base_sha256 = base.source.hash();
-    const identity = identify({ job, options, dataset_sha256, base_sha256 });
-    const found = job.restart ? null : findRun(job.run);
-    if (found) return requireSame(found, identity, job);
-    if (job.restart) removeCheckpoints(job.run);
-    const known = {
-      kind,
-      dataset_sha256,
-      base_sha256,
-      identity,
-      base: basePath,
-      dataset: job.dataset,
-    } as const;
-    return await trainFrom(base, { job, options, known }, face);
+    const plan = planOf({ ...parts, base_sha256: base.source.hash() });
+    if (earlier) requireSame(job.run, earlier, plan);
+    const run = earlier?.finished ? findRun(job.run) : null;
+    return run ?? (await trainFrom(base, { job, options, plan, goesOn: earlier !== null }, face));
   } finally {
     base.source.dispose();
   }
 }
 
-type Known = Pick<RunManifest, "kind" | "dataset_sha256" | "base_sha256" | "identity" | "base" | "dataset">;
+/** What the folder holds that must not be lost by mistake: a finished run, or one with a checkpoint. */
+function findEarlier(folder: string): (RunPlan & { finished: boolean }) | null {
+  const run = findRun(folder);
+  if (run) return { ...run, finished: true };
+  const plan = hasCheckpoint(folder) ? findPlan(folder) : null;
+  return plan && { ...plan, finished: false };
+}
 
-async function trainFrom(
-  base: Base,
-  { job, options, known }: { job: TrainJob; options: Resolved; known: Known },
-  face: Face,
-): Promise<RunManifest> {
+/** Where the scratch model of a dataset is made: another history or seed gives another one, under another name. */
+function scratchFolder({ run, options }: TrainJob, dataset: DatasetManifest): string {
+  const made = JSON.stringify([dataset.sha256[TRAIN_FILE], options.seed]);
+  return join(run, `base-${sha256(made).slice(0, 8)}`);
+}
+
+const TRAIN_FILE = "train.jsonl";
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+type Known = {
+  readonly job: TrainJob;
+  readonly options: Resolved;
+  readonly plan: RunPlan;
+  readonly goesOn: boolean;
+};
+
+async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManifest> {
+  const { job, options, plan } = known;
   const adapter =
-    known.kind === "adapter"
+    plan.kind === "adapter"
       ? createLora({ kind: "lora", ...job.lora }, base.model, createRandom(options.seed))
       : null;
-  const plan = planTraining(
+  const sizes = planTraining(
     { model: base.model, trained: trainedCount(base.model, adapter), adapter: adapter !== null },
     options,
   );
-  const render = { tokenizer: base.tokenizer, format: formats[job.format], max_length: plan.max_length };
+  const render = { tokenizer: base.tokenizer, format: formats[job.format], max_length: sizes.max_length };
   const data = await renderFitting(readExamples(job.dataset, "train"), render, { ...face, label: "tokens" });
   const held = await renderFitting(readExamples(job.dataset, "validation"), render, {
     ...face,
     label: "tokens",
   });
-  requireExamples(data, plan);
-  sayPlan(plan, data, face);
-  const device = { threads: options.threads || cpus().length, arena: plan.arena };
+  requireExamples(data, sizes);
+  requireUnchanged(job.dataset, plan);
+  sayPlan(sizes, data, face);
+  const device = { threads: options.threads || cpus().length, arena: sizes.arena };
   const trainable = adapter ? "adapter" : "all";
   const engine = new Engine({ model: base.model, read: base.read, adapter, trainable, device });
+  // Nothing can be wrong from here on but the machine: only now may what was there before go.
+  if (!known.goesOn) beginRun(job.run, plan);
   try {
     const events = train({
       engine,
       sequences: data.items.map((item) => item.rendered),
       validation: held.items.slice(-VALIDATION).map((item) => item.rendered),
       options,
-      batch: plan.batch,
+      batch: sizes.batch,
       folder: job.run,
-      identity: known.identity,
+      identity: plan.identity,
       signal: face.signal,
     });
     const progress = await follow(events, face);
     writeResult(job.run, { base, adapter, engine });
     const { losses, ...rest } = progress;
     const manifest: RunManifest = {
-      version: 1,
-      ...known,
-      format: job.format,
-      max_length: plan.max_length,
+      ...plan,
+      max_length: sizes.max_length,
       examples: { train: data.items.length, validation: held.items.length, too_long: data.tooLong },
-      options: { ...options, method: job.method, ...(adapter ? job.lora : {}) },
       progress: { ...rest, first_loss: losses[0], last_loss: losses.at(-1) },
     };
     writeRun(job.run, manifest);
@@ -127,25 +157,23 @@ async function trainFrom(
 }
 
 /** Held-out examples that are measured while training: the newest of the validation split. */
-const VALIDATION = 24;
+const VALIDATION = 16;
 
-/** What must be the same for a run to go on; how often it is saved need not be. */
-function identify(parts: {
-  job: TrainJob;
-  options: Resolved;
-  dataset_sha256: string;
-  base_sha256: string;
-}): string {
-  const { job, options, dataset_sha256, base_sha256 } = parts;
-  const { save_steps: _, ...rest } = options;
-  const text = JSON.stringify([job.format, job.method, job.lora, rest, dataset_sha256, base_sha256]);
-  return createHash("sha256").update(text).digest("hex");
+/** Clears the folder of an earlier run, its scratch models but this one's included, and says what this one is. */
+function beginRun(folder: string, plan: RunPlan): void {
+  clearRun(folder);
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (/^base-[0-9a-f]{8}$/.test(name) && path !== plan.base) rmSync(path, { recursive: true, force: true });
+  }
+  writePlan(folder, plan);
 }
 
-function requireSame(found: RunManifest, identity: string, job: TrainJob): RunManifest {
-  if (found.identity === identity) return found;
+/** The dataset's files are read after its manifest; a history step between the two would mix an old and a new one. */
+function requireUnchanged(folder: string, plan: RunPlan): void {
+  if (sha256(JSON.stringify(readManifest(folder).sha256)) === plan.dataset_sha256) return;
   throw new UserError(
-    `Expected the options, data and base of the finished run in ${job.run}, found others; use --run NAME for another run or --restart to replace this one`,
+    `Expected ${folder} to stay as it is, found it changed while it was read; run this again`,
   );
 }
 

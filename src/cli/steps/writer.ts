@@ -4,27 +4,32 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { requireMatch } from "../../adapters/match.ts";
 import { readPeft } from "../../adapters/peft.ts";
-import { UserError } from "../../base/errors.ts";
 import type { OptionTable } from "../../base/options.ts";
 import { formats } from "../../dataset/format.ts";
 import { Decoder } from "../../generation/decoder.ts";
 import type { Writer } from "../../generation/suggest.ts";
-import { openBase } from "../base.ts";
+import { openBase, openBaseOf } from "../base.ts";
 import { readRun } from "../workspace.ts";
 
 export const writerOptions = {
-  run: { type: "string", default: null, help: "Run, by name or folder [the newest]", value: "NAME" },
-  max_new_tokens: { type: "integer", default: 512, help: "Longest answer", value: "N" },
+  run: { type: "string", default: null, help: "Run, by name or folder", unset: "the newest", value: "NAME" },
+  max_new_tokens: { type: "integer", default: 512, help: "Longest answer, in tokens", value: "N", least: 1 },
   max_context: {
     type: "integer",
     default: null,
-    help: "Tokens of request and answer [the model's, 4096 at most]",
+    help: "Tokens of request and answer",
+    unset: "the model's, 4096 at most",
     value: "N",
+    least: 32,
   },
 } as const satisfies OptionTable;
 
 /** Exit code when the model gave no change that could be proven. */
 export const NO_CHANGE = 3;
+
+export const NO_CHANGE_CODES = [
+  [NO_CHANGE, "no change could be proven to apply; the reason is on stderr, nothing of it on stdout"],
+] as const;
 
 type Wish = { readonly folder: string; readonly max_new_tokens: number; readonly max_context: number | null };
 
@@ -34,14 +39,9 @@ export function openWriter(
   signal: AbortSignal,
 ): { writer: Writer; dispose: () => Promise<void> } {
   const run = readRun(wish.folder);
-  const base = openBase(run.kind === "all" ? join(wish.folder, "model") : run.base);
+  const base = run.kind === "all" ? openBase(join(wish.folder, "model")) : openBaseOf(run, wish.folder);
   const adapter = run.kind === "adapter" ? readPeft(wish.folder) : null;
   if (adapter) requireMatch(adapter, base.model);
-  if (run.kind === "adapter" && base.source.hash() !== run.base_sha256) {
-    throw new UserError(
-      `Expected the base that ${wish.folder} was trained on, found other weights in ${run.base}; put the former back or train again`,
-    );
-  }
   const capacity = Math.min(wish.max_context ?? 4096, base.model.max_position_embeddings);
   const decoder = new Decoder({
     model: base.model,

@@ -15,9 +15,8 @@ export function sumTo(apply: Apply, gradient: Tensor, shape: readonly number[]):
   return extra === 0 ? summed : apply("Reshape", [summed, int64s(shape)]);
 }
 
-function sameDType(inputs: readonly Tensor[]): Spec[] {
+function broadcastShape(inputs: readonly Tensor[]): Spec[] {
   const [a, b] = inputs as [Tensor, Tensor];
-  if (a.dtype !== b.dtype) throw new Error(`Expected operands of one dtype, found ${a.dtype} and ${b.dtype}`);
   return [{ dtype: a.dtype, shape: broadcast(a.shape, b.shape) }];
 }
 
@@ -33,8 +32,9 @@ function binary(name: string, rule: BinaryRule, low = -1): Op {
   return {
     name,
     domain: "",
+    inputs: ["T", "T"],
     attributes: {},
-    shape: sameDType,
+    shape: broadcastShape,
     gradient: ({ inputs, outputs, dy, apply }) => {
       const [a, b] = inputs as [Tensor, Tensor];
       const [da, db] = rule({ a, b, y: outputs[0]!, dy, apply });
@@ -58,6 +58,7 @@ function unary(
   return {
     name,
     domain: "",
+    inputs: ["F"],
     attributes: {},
     shape: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
     gradient: ({ inputs, outputs, dy, apply }: GradientContext) => [
@@ -106,11 +107,10 @@ export const Tanh = unary("Tanh", ({ y, dy, apply }) =>
 export const Where: Op = {
   name: "Where",
   domain: "",
+  inputs: ["bool", "T", "T"],
   attributes: {},
   shape: ([cond, a, b]) => {
-    if (cond!.dtype !== "bool") throw new Error(`Expected a bool condition, found ${cond!.dtype}`);
-    const [{ shape }] = sameDType([a!, b!]) as [Spec];
-    return [{ dtype: a!.dtype, shape: broadcast(cond!.shape, shape) }];
+    return [{ dtype: a!.dtype, shape: broadcast(cond!.shape, broadcast(a!.shape, b!.shape)) }];
   },
   gradient: ({ inputs, dy, apply }) => {
     const [cond, a, b] = inputs as [Tensor, Tensor, Tensor];
@@ -126,8 +126,9 @@ export const Where: Op = {
 export const Equal: Op = {
   name: "Equal",
   domain: "",
+  inputs: ["T", "T"],
   attributes: {},
-  shape: (inputs) => [{ dtype: "bool", shape: sameDType(inputs)[0]!.shape }],
+  shape: (inputs) => [{ dtype: "bool", shape: broadcastShape(inputs)[0]!.shape }],
   gradient: none("bool output"),
   samples: () => [{ inputs: [integers([3], [1, 2, 3]), integers([3], [1, 0, 3])] }],
 };

@@ -24,6 +24,7 @@ function swapLast(tensor: Tensor, apply: GradientContext["apply"]): Tensor {
 export const MatMul: Op = {
   name: "MatMul",
   domain: "",
+  inputs: ["F", "F"],
   attributes: {},
   shape: matMulShape,
   gradient: ({ inputs, dy, apply }) => {
@@ -61,7 +62,8 @@ function gemmShape(inputs: readonly Tensor[], { transA, transB }: Attributes): S
 export const Gemm: Op = {
   name: "Gemm",
   domain: "",
-  attributes: { transA: "int", transB: "int", alpha: "float", beta: "float" },
+  inputs: ["F", "F", "F?"],
+  attributes: { transA: "int?", transB: "int?", alpha: "float?", beta: "float?" },
   shape: gemmShape,
   gradient: ({ inputs, dy, attributes, apply }) => {
     const [a, b, c] = inputs as [Tensor, Tensor, Tensor?];
@@ -82,17 +84,18 @@ export const Gemm: Op = {
   samples: () => [
     { inputs: [uniform([2, 3]), uniform([3, 4], -1, 2)], attributes: {} },
     { inputs: [uniform([2, 3]), uniform([4, 3], -1, 2)], attributes: { transB: 1, alpha: 0.5 } },
-    { inputs: [uniform([3, 2]), uniform([3, 4], -1, 2)], attributes: { transA: 1 } },
-    { inputs: [uniform([3, 2]), uniform([4, 3], -1, 2)], attributes: { transA: 1, transB: 1 } },
+    { inputs: [uniform([3, 2]), uniform([3, 4], -1, 2)], attributes: { transA: 1, alpha: 2 } },
+    { inputs: [uniform([3, 2]), uniform([4, 3], -1, 2)], attributes: { transA: 1, transB: 1, alpha: 3 } },
     { inputs: [uniform([2, 3]), uniform([3, 4], -1, 2), uniform([4])], attributes: { beta: 2 } },
     { inputs: [uniform([2, 3]), uniform([3, 4], -1, 2), uniform([2, 4])], attributes: {} },
   ],
 };
 
-/** Nothing but the last two axes turned: kept here so that products and transposes read together. */
+/** Any order of the axes. It stands here because products are what it is mostly needed for. */
 export const Transpose: Op = {
   name: "Transpose",
   domain: "",
+  inputs: ["T"],
   attributes: { perm: "ints" },
   shape: ([x], { perm }) => {
     const axes = perm as readonly number[];

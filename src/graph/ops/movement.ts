@@ -9,12 +9,13 @@ import { sumTo } from "./elementwise.ts";
 export const Reshape: Op = {
   name: "Reshape",
   domain: "",
+  inputs: ["T", "int64"],
   attributes: {},
   shape: ([x, shape]) => {
     const wanted = constantValues(shape!);
     const known = wanted.reduce((n, extent) => (extent === -1 ? n : n * extent), 1);
     const resolved = wanted.map((extent) => (extent === -1 ? sizeOf(x!.shape) / known : extent));
-    if (sizeOf(resolved) !== sizeOf(x!.shape)) {
+    if (sizeOf(resolved) !== sizeOf(x!.shape) || !resolved.every(Number.isInteger)) {
       throw new Error(`Expected as many elements as [${x!.shape}], found [${wanted}]`);
     }
     return [{ dtype: x!.dtype, shape: resolved }];
@@ -26,6 +27,7 @@ export const Reshape: Op = {
 export const Expand: Op = {
   name: "Expand",
   domain: "",
+  inputs: ["T", "int64"],
   attributes: {},
   shape: ([x, shape]) => [{ dtype: x!.dtype, shape: broadcast(x!.shape, constantValues(shape!)) }],
   gradient: ({ inputs, dy, apply }) => [sumTo(apply, dy, inputs[0]!.shape), null],
@@ -35,12 +37,16 @@ export const Expand: Op = {
 export const Concat: Op = {
   name: "Concat",
   domain: "",
+  inputs: ["T..."],
   attributes: { axis: "int" },
   shape: (inputs, { axis }) => {
     const first = inputs[0]!;
     const at = positiveAxis(axis as number, first.shape.length);
     for (const other of inputs) {
-      if (other.shape.some((extent, i) => i !== at && extent !== first.shape[i])) {
+      if (
+        other.shape.length !== first.shape.length ||
+        other.shape.some((extent, i) => i !== at && extent !== first.shape[i])
+      ) {
         throw new Error(
           `Expected shapes equal but for axis ${at}, found [${first.shape}] and [${other.shape}]`,
         );
@@ -66,6 +72,7 @@ export const Concat: Op = {
 export const Slice: Op = {
   name: "Slice",
   domain: "",
+  inputs: ["T", "int64", "int64", "int64"],
   attributes: {},
   shape: ([x, starts, ends, axes]) => {
     const shape = [...x!.shape];
@@ -96,10 +103,12 @@ export const Slice: Op = {
 export const Pad: Op = {
   name: "Pad",
   domain: "",
+  inputs: ["T", "int64"],
   attributes: {},
   shape: ([x, pads]) => {
     const counts = constantValues(pads!);
     const rank = x!.shape.length;
+    if (counts.length !== 2 * rank) throw new Error(`Expected ${2 * rank} pads, found ${counts.length}`);
     return [{ dtype: x!.dtype, shape: x!.shape.map((extent, i) => extent + counts[i]! + counts[rank + i]!) }];
   },
   gradient: ({ inputs, dy, apply }) => {
@@ -115,7 +124,8 @@ export const Pad: Op = {
 export const Gather: Op = {
   name: "Gather",
   domain: "",
-  attributes: { axis: "int" },
+  inputs: ["T", "int64"],
+  attributes: { axis: "int?" },
   shape: ([x, indices], { axis }) => {
     if ((axis ?? 0) !== 0) throw new Error(`Expected axis 0, found ${axis}`);
     return [{ dtype: x!.dtype, shape: [...indices!.shape, ...x!.shape.slice(1)] }];
@@ -133,6 +143,7 @@ export const Gather: Op = {
 export const ScatterND: Op = {
   name: "ScatterND",
   domain: "",
+  inputs: ["T", "int64", "T"],
   attributes: { reduction: "string" },
   shape: ([x, indices, updates], { reduction }) => {
     if (reduction !== "add") throw new Error(`Expected reduction "add", found ${reduction}`);
@@ -157,12 +168,24 @@ export const ScatterND: Op = {
   ],
 };
 
+/** Indices along an axis have the data's shape but for that axis. */
+function requireRows({ shape }: Tensor, indices: Tensor, axis: number): void {
+  const at = positiveAxis(axis, shape.length);
+  const fits =
+    indices.shape.length === shape.length && shape.every((n, i) => i === at || n === indices.shape[i]);
+  if (!fits) throw new Error(`Expected indices of [${shape}] along axis ${at}, found [${indices.shape}]`);
+}
+
 /** One value of each row: data [m, n] and indices [m, 1] along axis 1. */
 export const GatherElements: Op = {
   name: "GatherElements",
   domain: "",
+  inputs: ["T", "int64"],
   attributes: { axis: "int" },
-  shape: ([x, indices]) => [{ dtype: x!.dtype, shape: indices!.shape }],
+  shape: ([x, indices], { axis }) => {
+    requireRows(x!, indices!, axis as number);
+    return [{ dtype: x!.dtype, shape: indices!.shape }];
+  },
   gradient: ({ inputs, dy, attributes, apply }) => {
     const [x, indices] = inputs as [Tensor, Tensor];
     const zeros = apply("Expand", [constant("float32", [1], Float32Array.of(0)), int64s(x.shape)]);
@@ -177,8 +200,11 @@ export const GatherElements: Op = {
 export const ScatterElements: Op = {
   name: "ScatterElements",
   domain: "",
+  inputs: ["T", "int64", "T"],
   attributes: { axis: "int", reduction: "string" },
-  shape: ([x, indices, updates]) => {
+  shape: ([x, indices, updates], { axis, reduction }) => {
+    if (reduction !== "add") throw new Error(`Expected reduction "add", found ${reduction}`);
+    requireRows(x!, indices!, axis as number);
     if (indices!.shape.join() !== updates!.shape.join()) {
       throw new Error(`Expected updates of shape [${indices!.shape}], found [${updates!.shape}]`);
     }
@@ -200,6 +226,7 @@ export const ScatterElements: Op = {
 export const Cast: Op = {
   name: "Cast",
   domain: "",
+  inputs: ["T"],
   attributes: { to: "int" },
   shape: ([x], { to }) => {
     if (to !== 1) throw new Error(`Expected a cast to float32 (1), found ${to}`);

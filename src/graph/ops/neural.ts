@@ -1,16 +1,20 @@
 // Operators of transformer networks that ONNX Runtime has as one kernel: normalisation, rotary positions,
 // attention with a cache. Sources: onnx operators (RMSNormalization, opset 23), onnxruntime:docs/ContribOperators.md.
 
-import { none, type Op } from "../op.ts";
-import { integers, uniform } from "../sample.ts";
-import { int64s, scalar, type Tensor } from "../tensor.ts";
+import { none, type Op, positiveAxis, type Sample } from "../op.ts";
+import { int32s, integers, uniform } from "../sample.ts";
+import { type Attributes, int64s, type Spec, scalar, type Tensor } from "../tensor.ts";
 
 /** y = x / sqrt(mean(x²) + epsilon) · scale over the last axis. */
 export const RMSNormalization: Op = {
   name: "RMSNormalization",
   domain: "",
+  inputs: ["F", "F"],
   attributes: { axis: "int", epsilon: "float" },
-  shape: ([x, scale]) => {
+  shape: ([x, scale], { axis }) => {
+    if (positiveAxis(axis as number, x!.shape.length) !== x!.shape.length - 1) {
+      throw new Error(`Expected the last axis, found ${axis}`);
+    }
     if (scale!.shape.join() !== `${x!.shape.at(-1)}`) {
       throw new Error(`Expected a scale of [${x!.shape.at(-1)}], found [${scale!.shape}]`);
     }
@@ -43,16 +47,19 @@ export const RMSNormalization: Op = {
 export const RotaryEmbedding: Op = {
   name: "RotaryEmbedding",
   domain: "com.microsoft",
+  inputs: ["F", "int64", "F", "F"],
   attributes: {},
-  shape: ([x, ids, cos]) => {
+  shape: ([x, ids, cos, sin]) => {
     const [batch, length, width] = x!.shape;
     if (
       x!.shape.length !== 3 ||
       ids!.shape.join() !== [batch, length].join() ||
-      width! % (2 * cos!.shape[1]!)
+      width! % (2 * cos!.shape[1]!) ||
+      cos!.shape.join() !== sin!.shape.join()
     ) {
+      const found = [x!, ids!, cos!, sin!].map(({ shape }) => `[${shape}]`).join(", ");
       throw new Error(
-        `Expected [batch, length, heads·d] with ids [batch, length], found [${x!.shape}] and [${ids!.shape}]`,
+        `Expected [batch, length, heads·d], ids [batch, length], cos and sin [n, d/2], found ${found}`,
       );
     }
     return [{ dtype: x!.dtype, shape: x!.shape }];
@@ -75,10 +82,54 @@ export const RotaryEmbedding: Op = {
 export const GroupQueryAttention: Op = {
   name: "GroupQueryAttention",
   domain: "com.microsoft",
+  inputs: ["F", "F", "F", "F", "F", "int32", "int32", "F", "F"],
   attributes: { num_heads: "int", kv_num_heads: "int", do_rotary: "int", scale: "float" },
-  shape: ([q, , , pastK, pastV]) => [q!, pastK!, pastV!].map(({ dtype, shape }) => ({ dtype, shape })),
+  shape: groupQueryShape,
   gradient: none("used for generation only; training builds attention from products"),
-  samples: () => [],
+  samples: () => [cacheSample({ past: 0, length: 3 }), cacheSample({ past: 2, length: 1 })],
 };
+
+function groupQueryShape(inputs: readonly Tensor[], { num_heads, kv_num_heads }: Attributes): Spec[] {
+  const [q, k, v, pastK, pastV, seqlens] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+  const [batch, length, width] = q.shape as [number, number, number];
+  const [heads, kvHeads] = [num_heads as number, kv_num_heads as number];
+  const d = width / heads;
+  const capacity = pastK.shape[2]!;
+  const wanted = [
+    [batch, length, heads * d],
+    [batch, length, kvHeads * d],
+    [batch, length, kvHeads * d],
+    [batch, kvHeads, capacity, d],
+    [batch, kvHeads, capacity, d],
+    [batch],
+  ];
+  const off = wanted.findIndex((shape, i) => shape.join() !== inputs[i]!.shape.join());
+  // The kernel itself asks for heads of a multiple of 16.
+  if (off >= 0 || d % 16 !== 0 || heads % kvHeads !== 0) {
+    const found = [q, k, v, pastK, pastV, seqlens].map(({ shape }) => `[${shape}]`).join(", ");
+    throw new Error(
+      `Expected q, k, v, caches and lengths that fit ${heads} and ${kvHeads} heads of a multiple of 16, found ${found}`,
+    );
+  }
+  return [q, pastK, pastV].map(({ dtype, shape }) => ({ dtype, shape }));
+}
+
+function cacheSample({ past, length }: { past: number; length: number }): Sample {
+  const [capacity, d] = [4, 16];
+  return {
+    inputs: [
+      uniform([1, length, 2 * d]),
+      uniform([1, length, d], -1, 2),
+      uniform([1, length, d], 0, 2),
+      uniform([1, 1, capacity, d]),
+      uniform([1, 1, capacity, d], -1, 2),
+      int32s([1], [past + length - 1]),
+      int32s([], [past + length]),
+      uniform([capacity, d / 2]),
+      uniform([capacity, d / 2], -1, 2),
+    ],
+    attributes: { num_heads: 2, kv_num_heads: 1, do_rotary: 1, scale: 0.25 },
+  };
+}
 
 export const neural = [RMSNormalization, RotaryEmbedding, GroupQueryAttention];

@@ -29,7 +29,8 @@ const samples = () => [
 export const ReduceSum: Op = {
   name: "ReduceSum",
   domain: "",
-  attributes: { keepdims: "int" },
+  inputs: ["F", "int64"],
+  attributes: { keepdims: "int?" },
   shape: reduced,
   gradient: (context) => [spread(context), null],
   samples,
@@ -38,7 +39,8 @@ export const ReduceSum: Op = {
 export const ReduceMean: Op = {
   name: "ReduceMean",
   domain: "",
-  attributes: { keepdims: "int" },
+  inputs: ["F", "int64"],
+  attributes: { keepdims: "int?" },
   shape: reduced,
   gradient: (context) => {
     const [x, axes] = context.inputs as [Tensor, Tensor];
@@ -65,6 +67,7 @@ const axisSamples = () => [
 export const Softmax: Op = {
   name: "Softmax",
   domain: "",
+  inputs: ["F"],
   attributes: { axis: "int" },
   shape: alongAxis,
   gradient: ({ outputs, dy, attributes, apply }) => {
@@ -81,6 +84,7 @@ export const Softmax: Op = {
 export const LogSoftmax: Op = {
   name: "LogSoftmax",
   domain: "",
+  inputs: ["F"],
   attributes: { axis: "int" },
   shape: alongAxis,
   gradient: ({ outputs, dy, attributes, apply }) => {

@@ -1,4 +1,4 @@
-// Every operator by name: the one table that the builder, the checker, the gradient test and the docs read.
+// Every operator by name: the one table that checker, differentiation, printer, ONNX writer and gradient test read.
 
 import type { Op } from "../op.ts";
 import { elementwise } from "./elementwise.ts";

@@ -5,8 +5,11 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { Decoder } from "../../../src/generation/decoder.ts";
+import { createModel } from "../../../src/models/table.ts";
 import { tokenizerFromGguf } from "../../../src/tokenizer/gguf.ts";
 import { openWeights } from "../../../src/weights/open.ts";
+import { openSafetensors } from "../../../src/weights/safetensors.ts";
 
 const path = process.env.CODEFUDGE_SMOLLM2;
 const skip = path === undefined && "CODEFUDGE_SMOLLM2 does not name SmolLM2's .gguf file";
@@ -39,4 +42,24 @@ test("SmolLM2: ids are the reference's, and decode to the text", { skip }, async
     { vocabSize, bosId, eosId, addBos },
     { vocabSize: 49152, bosId: 1, eosId: 2, addBos: false },
   );
+});
+
+test("SmolLM2: logits of 64 tokens of code are the reference's within 1e-3", { skip }, async () => {
+  const source = openWeights(path!);
+  const wanted = openSafetensors(new URL("logits.safetensors", import.meta.url).pathname);
+  const [ids, logits] = [Array.from(wanted.read("ids"), Number), wanted.read("logits")];
+  const columns = logits.length / ids.length;
+  const device = { threads: 2, arena: true };
+  const model = createModel(source.config);
+  const decoder = new Decoder({ model, read: source.read, adapter: null, capacity: 64, device });
+  for (const [position, id] of ids.entries()) {
+    const found = await decoder.append([id]);
+    for (let column = 0; column < columns; column++) {
+      const difference = Math.abs(found[column * 97]! - logits[position * columns + column]!);
+      assert.ok(difference < 1e-3, `position ${position}, id ${column * 97}: off by ${difference}`);
+    }
+  }
+  await decoder.dispose();
+  source.dispose();
+  wanted.dispose();
 });

@@ -1,0 +1,33 @@
+// Choosing an architecture by model_type.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UserError } from "../base/errors.ts";
+import { architectures, createModel } from "./table.ts";
+
+const refusal = (model_type: unknown): string => {
+  try {
+    createModel({ model_type });
+  } catch (error) {
+    assert.ok(error instanceof UserError);
+    return error.message;
+  }
+  return assert.fail("a model of a type that is not in the table");
+};
+
+test("an unknown model_type is named beside the known ones, the nearest suggested", () => {
+  assert.equal(
+    refusal("lama"),
+    `Expected a model of type ${Object.keys(architectures).join(", ")}, found model_type "lama"; the nearest is llama; choose another base with --model`,
+  );
+  assert.match(
+    refusal("t5"),
+    /^Expected a model of type llama.*, found model_type "t5"; choose another base/,
+  );
+  assert.match(refusal(undefined), /found model_type undefined/);
+});
+
+test("words that every object has are no architectures", () => {
+  for (const word of ["constructor", "toString", "__proto__"])
+    assert.match(refusal(word), /Expected a model/);
+});

@@ -1,0 +1,105 @@
+// Killed at any moment and started again, a training run ends with the bytes of the undisturbed one. Real processes,
+// real kills; the moments come from a seed, as far as a busy machine lets them.
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, suite, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createRandom, type Random } from "../src/base/random.ts";
+import { type Child, createWorkshop, listFiles, start, type Workshop } from "./tiny.ts";
+
+const KILLS = 5;
+const STEPS = 20;
+/** Milliseconds: about a step, with its checkpoint. */
+const MOMENT = 60;
+
+let workshop: Workshop;
+
+before(async () => {
+  workshop = await createWorkshop();
+});
+
+after(() => workshop.dispose());
+
+function trainAs(run: string, method: string): Child {
+  const size = [
+    "--max_length",
+    "256",
+    "--per_device_train_batch_size",
+    "4",
+    "--gradient_accumulation_steps",
+    "1",
+  ];
+  const pace = ["--max_steps", String(STEPS), "--save_steps", "2", "--eval_steps", "7", "--threads", "1"];
+  const what = ["--model", workshop.model, "--method", method, "--run", run];
+  return start(["train", "--json", ...what, ...size, ...pace], workshop.repository);
+}
+
+function fileOf(run: string, name: string): string {
+  return join(workshop.repository, ".codefudge", "runs", run, name);
+}
+
+/** Ends a child some steps into its training, anywhere within a step, a checkpoint or what follows. */
+async function interrupt(child: Child, random: Random, signal: NodeJS.Signals) {
+  await child.steps(1 + random.below(3));
+  await sleep(random.uniform() * MOMENT);
+  child.kill(signal);
+  return child.done;
+}
+
+/** Steps at which the runs of a child's JSON lines began. */
+function startedAt(stdout: string): number | undefined {
+  const events = stdout.split("\n").filter((line) => line.startsWith('{"type":"started"'));
+  return events.map((line) => (JSON.parse(line) as { step: number }).step)[0];
+}
+
+async function killOverAndOver(method: string, seed: number): Promise<void> {
+  const random = createRandom(seed);
+  const run = `killed-${method}`;
+  for (let kill = 0; kill < KILLS; kill++) {
+    const { signal, stderr } = await interrupt(trainAs(run, method), random, "SIGKILL");
+    assert.equal(signal, "SIGKILL", stderr);
+    assert.ok(!existsSync(fileOf(run, "run.json")), "a killed run is not finished");
+  }
+  const last = await trainAs(run, method).done;
+  assert.equal(last.code, 0, last.stderr);
+  assert.ok(startedAt(last.stdout)! > 0, "the last start goes on from a checkpoint");
+}
+
+function assertSame(method: string, file: string): void {
+  const [calm, killed] = ["calm", "killed"].map((kind) => readFileSync(fileOf(`${kind}-${method}`, file)));
+  assert.ok(calm!.length > 10_000);
+  assert.ok(calm!.equals(killed!), `${file} of the killed run differs from the undisturbed one`);
+  const names = ["calm", "killed"].map((kind) => listFiles(fileOf(`${kind}-${method}`, "")));
+  assert.deepEqual(names[1], names[0], "nothing is left over");
+}
+
+suite("kill -9 at five moments, and started again each time", { concurrency: true }, () => {
+  for (const [method, file] of [
+    ["lora", "adapter_model.safetensors"],
+    ["full", "model/model.safetensors"],
+  ] as const) {
+    test(`${method}: the same bytes`, async () => {
+      const calm = await trainAs(`calm-${method}`, method).done;
+      assert.equal(calm.code, 0, calm.stderr);
+      await killOverAndOver(method, method.length);
+      assertSame(method, file);
+    });
+  }
+
+  test("Ctrl-C ends with 130 and a checkpoint, and the next start goes on from it", async () => {
+    const stopped = await interrupt(trainAs("stopped", "lora"), createRandom(9), "SIGINT");
+    assert.equal(stopped.code, 130, stopped.stderr);
+    assert.match(stopped.stderr, /Interrupted\n$/);
+    const [name] = readdirSync(fileOf("stopped", "")).filter((entry) => entry.startsWith("checkpoint-"));
+    assert.deepEqual(listFiles(fileOf("stopped", name!)), [
+      "codefudge_state.json",
+      "optimizer.safetensors",
+      "trained.safetensors",
+    ]);
+    const next = await trainAs("stopped", "lora").done;
+    assert.equal(next.code, 0, next.stderr);
+    assert.equal(startedAt(next.stdout), Number(name!.slice("checkpoint-".length)));
+  });
+});
