@@ -4,7 +4,7 @@
 import { readdirSync } from "node:fs";
 import { UsageError, UserError } from "../src/base/errors.ts";
 import type { Option } from "../src/base/options.ts";
-import { suggest } from "../src/base/options.ts";
+import { nearestName } from "../src/base/options.ts";
 import { type Bench, type BenchSetup, describeMachine, rounded } from "./measure.ts";
 import { COMMON, readArguments } from "./options.ts";
 
@@ -68,7 +68,7 @@ function optionLine({ runs }: Bench, [name, option]: readonly [string, Option]):
 
 function unknownBench(benches: readonly Bench[], tokens: readonly string[]): UsageError {
   const names = benches.map((candidate) => candidate.name);
-  const near = suggest(tokens[0] ?? "", names);
+  const near = nearestName(tokens[0] ?? "", names);
   const hint = near === undefined ? "" : `; did you mean ${near}?`;
   return new UsageError(
     `Expected ${USAGE}, with one of the names ${names.join(", ")}, or -- --list; found "${tokens.join(" ")}"${hint}`,

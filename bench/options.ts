@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { UsageError } from "../src/base/errors.ts";
-import { defaultsOf, type OptionTable, parseValue, suggest, type Values } from "../src/base/options.ts";
+import { defaultsOf, nearestName, type OptionTable, parseValue, type Values } from "../src/base/options.ts";
 
 export const COMMON = {
   runs: { type: "integer", default: null, help: "Times that each side is measured, in turn", value: "N" },
@@ -57,7 +57,7 @@ function parseTokens(table: OptionTable, tokens: readonly string[]) {
 
 function unknownOption(name: string, table: OptionTable): UsageError {
   const known = Object.keys(table);
-  const near = suggest(name, known);
+  const near = nearestName(name, known);
   return new UsageError(
     `Expected one of the options --${known.join(", --")}, found --${name}${near ? `; did you mean --${near}?` : ""}`,
   );

@@ -1,9 +1,9 @@
 // The public surface: what a program of one's own needs, each name from the file that owns it. Nothing in src imports
 // this file. docs/api.md, written from the docstrings of these names, says what each takes and gives.
 
+export type { Adapter, LoraConfig } from "./adapters/adapter.ts";
 export { createLora } from "./adapters/lora.ts";
 export { readPeft, writePeft } from "./adapters/peft.ts";
-export type { Adapter, LoraConfig } from "./adapters/target.ts";
 export { UsageError, UserError } from "./base/errors.ts";
 export { defaultsOf } from "./base/options.ts";
 export { createRandom } from "./base/random.ts";

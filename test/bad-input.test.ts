@@ -6,10 +6,10 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, suite, test } from "node:test";
-import { git, makeRepository } from "../src/history/fixture.ts";
+import { after, before, describe, test } from "node:test";
 import { createSample } from "../src/history/sample.ts";
-import { ggufBytes, llamaMetadata } from "../src/weights/gguf-sample.ts";
+import { ggufBytes, llamaMetadata } from "./gguf-bytes.ts";
+import { git, makeRepository } from "./repository.ts";
 import { createWorkshop, listFiles, type Outcome, run, type Workshop } from "./tiny.ts";
 
 const SHORT = ["--max_length", "256", "--max_steps", "2", "--per_device_train_batch_size", "4"];
@@ -58,7 +58,7 @@ function assertSentence(stderr: string): void {
   assert.match(stderr, /^Expected [^\n]+, found [^\n]+[;:,] [^\n]*[^\n.]\n$/);
 }
 
-suite("repositories", () => {
+describe("repositories", () => {
   test("none there", async () => {
     const path = join(folder, "nowhere");
     for (const verb of ["history", "cook"]) {
@@ -124,7 +124,7 @@ suite("repositories", () => {
   });
 });
 
-suite("models", () => {
+describe("models", () => {
   const train = (model: string) => ["train", "--model", model, "--run", "other", ...SHORT];
   const sizes = { hidden: 32, heads: 2, keyValueHeads: 1, blocks: 1 };
 
@@ -201,7 +201,7 @@ suite("models", () => {
   });
 });
 
-suite("places", () => {
+describe("places", () => {
   test("an output folder that cannot be written", async () => {
     const file = join(folder, "file");
     writeFileSync(file, "mine\n");
@@ -275,7 +275,7 @@ suite("places", () => {
   });
 });
 
-suite("requests", () => {
+describe("requests", () => {
   const write = (name: string, content: string | Buffer) =>
     writeFileSync(join(shop.repository, name), content);
   const long = `${"a line that goes on and on\n".repeat(400)}`;

@@ -92,14 +92,39 @@ suite("kill -9 at five moments, and started again each time", { concurrency: tru
     const stopped = await interrupt(trainAs("stopped", "lora"), createRandom(9), "SIGINT");
     assert.equal(stopped.code, 130, stopped.stderr);
     assert.match(stopped.stderr, /Interrupted\n$/);
-    const [name] = readdirSync(fileOf("stopped", "")).filter((entry) => entry.startsWith("checkpoint-"));
-    assert.deepEqual(listFiles(fileOf("stopped", name!)), [
-      "codefudge_state.json",
-      "optimizer.safetensors",
-      "trained.safetensors",
-    ]);
+    const step = requireCheckpoint("stopped");
     const next = await trainAs("stopped", "lora").done;
     assert.equal(next.code, 0, next.stderr);
-    assert.equal(startedAt(next.stdout), Number(name!.slice("checkpoint-".length)));
+    assert.equal(startedAt(next.stdout), step);
+  });
+
+  test("a second at work on the same run is told, and a reader that leaves is no error", async () => {
+    const first = trainAs("busy", "lora");
+    await first.steps(1);
+    const second = await trainAs("busy", "lora").done;
+    assert.deepEqual([second.code, second.stdout], [1, ""]);
+    const told = `Expected nobody else at work in .*busy, found codefudge there as process ${first.pid}; wait until`;
+    assert.match(second.stderr, new RegExp(`^${told} it ends, or train another run with --run NAME\\n$`));
+    first.kill("SIGKILL");
+    await first.done;
+    const unread = trainAs("busy", "lora");
+    await unread.steps(1);
+    unread.leave();
+    const { code, stderr } = await unread.done;
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /Error|Interrupted|\n {4}at /);
+    requireCheckpoint("busy");
   });
 });
+
+/** The step of the one whole checkpoint of a run. */
+function requireCheckpoint(run: string): number {
+  const names = readdirSync(fileOf(run, "")).filter((entry) => entry.startsWith("checkpoint-"));
+  assert.equal(names.length, 1);
+  assert.deepEqual(listFiles(fileOf(run, names[0]!)), [
+    "codefudge_state.json",
+    "optimizer.safetensors",
+    "trained.safetensors",
+  ]);
+  return Number(names[0]!.slice("checkpoint-".length));
+}

@@ -38,7 +38,7 @@ async function checkShape(op: Op, sample: Sample): Promise<void> {
   const results = await executable.run(feeds);
   for (const [name, { dtype, shape }] of Object.entries(named)) {
     // The buffer's own shape is what the program says; the handle's is what the kernel gave.
-    const { type, dims } = results[name]!.handle;
+    const { type, dims } = results[name]!.handle as { type: string; dims: readonly number[] };
     assert.deepEqual({ dtype: type, shape: [...dims] }, { dtype, shape: [...shape] });
   }
   await executable.dispose();

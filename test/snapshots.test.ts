@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import type { LoraConfig } from "../src/adapters/target.ts";
+import type { LoraConfig } from "../src/adapters/adapter.ts";
 import { blockProgram } from "../src/generation/decoder.ts";
 import { printProgram } from "../src/graph/print.ts";
 import type { Program } from "../src/graph/program.ts";

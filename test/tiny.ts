@@ -38,6 +38,8 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export type Child = {
   readonly pid: number;
   readonly kill: (signal: NodeJS.Signals) => void;
+  /** Stops reading what it prints to stdout, as `head` does. */
+  readonly leave: () => void;
   /** Waits until it has told of so many training steps (with --json), or has ended. */
   readonly steps: (count: number) => Promise<void>;
   readonly done: Promise<Outcome & { readonly signal: NodeJS.Signals | null; readonly seconds: number }>;
@@ -67,7 +69,13 @@ export function start(tokens: readonly string[], cwd: string): Child {
     });
     while (!enough() && !ended) await sleep(5);
   };
-  return { pid: child.pid!, kill: (signal) => void child.kill(signal), steps, done };
+  return {
+    pid: child.pid!,
+    kill: (signal) => void child.kill(signal),
+    leave: () => void child.stdout.destroy(),
+    steps,
+    done,
+  };
 }
 
 export type Workshop = {

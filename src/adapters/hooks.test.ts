@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { input, nodesOf } from "../graph/tensor.ts";
+import type { LoraConfig } from "./adapter.ts";
 import { adapterParameters, blockHooks, createParameters } from "./hooks.ts";
-import type { LoraConfig } from "./target.ts";
 
 const lora: LoraConfig = {
   kind: "lora",

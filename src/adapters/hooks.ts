@@ -3,8 +3,8 @@
 
 import { linear } from "../graph/build.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
+import type { LoraConfig } from "./adapter.ts";
 import { loraShapes, targetsOf, withLora } from "./lora.ts";
-import type { LoraConfig } from "./target.ts";
 
 type Parameter = { readonly name: string; readonly shape: readonly number[] };
 

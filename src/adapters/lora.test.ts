@@ -8,8 +8,8 @@ import { UserError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
 import { linear } from "../graph/build.ts";
 import { input } from "../graph/tensor.ts";
+import type { LoraConfig } from "./adapter.ts";
 import { createLora, loraScale, loraShapes, targetsOf, withLora } from "./lora.ts";
-import type { LoraConfig } from "./target.ts";
 
 const config: LoraConfig = {
   kind: "lora",

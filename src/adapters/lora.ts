@@ -2,11 +2,11 @@
 // s = lora_alpha / r, or lora_alpha / √r with rsLoRA; A uniform in ±1/√in, B zero. Knows layers by name only.
 
 import { UserError } from "../base/errors.ts";
-import { type OptionTable, suggest, type Values } from "../base/options.ts";
+import { nearestName, type OptionTable, type Values } from "../base/options.ts";
 import type { Random } from "../base/random.ts";
 import { apply } from "../graph/build.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Adapter, LoraConfig, TrainedArray } from "./target.ts";
+import type { Adapter, LoraConfig, TrainedArray } from "./adapter.ts";
 
 /** A linear layer of a block by its name within the block: [out, in]. */
 type Linear = { readonly name: string; readonly shape: readonly number[] };
@@ -40,7 +40,7 @@ export function targetsOf(config: LoraConfig, linears: readonly Linear[]): Linea
   const unknown = wanted.filter((target) => !linears.some((linear) => matches(linear, target)));
   if (unknown.length > 0) {
     const known = linears.map((linear) => last(linear.name));
-    const near = suggest(unknown[0]!, known);
+    const near = nearestName(unknown[0]!, known);
     throw new UserError(
       `Expected target_modules among ${known.join(", ")}, found ${unknown.join(", ")}${near ? ` (did you mean ${near}?)` : ""}`,
     );

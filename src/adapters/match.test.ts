@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UserError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
+import type { Adapter, LoraConfig, TrainedArray } from "./adapter.ts";
 import { createLora } from "./lora.ts";
 import { requireMatch } from "./match.ts";
-import type { Adapter, LoraConfig, TrainedArray } from "./target.ts";
 
 const config: LoraConfig = {
   kind: "lora",

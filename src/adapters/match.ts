@@ -2,8 +2,8 @@
 // missing array would silently leave the base as it is.
 
 import { UserError } from "../base/errors.ts";
+import type { Adapter } from "./adapter.ts";
 import { loraShapes, targetsOf } from "./lora.ts";
-import type { Adapter } from "./target.ts";
 
 type Layers = {
   readonly linears: readonly { readonly name: string; readonly shape: readonly number[] }[];

@@ -10,10 +10,10 @@ import { UserError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
 import { createModel } from "../models/table.ts";
 import { openSafetensors, writeSafetensors } from "../weights/safetensors.ts";
+import type { LoraConfig } from "./adapter.ts";
 import { createLora } from "./lora.ts";
 import { requireMatch } from "./match.ts";
 import { readPeft, writePeft } from "./peft.ts";
-import type { LoraConfig } from "./target.ts";
 
 const GOLDEN = new URL("../../test/golden/llama/", import.meta.url).pathname;
 const temporary = mkdtempSync(join(tmpdir(), "codefudge-peft-"));

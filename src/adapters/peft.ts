@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
 import { readJson, writeJson } from "../base/files.ts";
 import { openSafetensors, writeSafetensors } from "../weights/safetensors.ts";
-import type { Adapter, LoraConfig, TrainedArray } from "./target.ts";
+import type { Adapter, LoraConfig, TrainedArray } from "./adapter.ts";
 
 const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UsageError } from "./errors.ts";
-import { defaultsOf, type Option, type OptionTable, parseValue, suggest } from "./options.ts";
+import { defaultsOf, nearestName, type Option, type OptionTable, parseValue } from "./options.ts";
 
 function option(type: Option["type"], choices?: readonly string[]): Option {
   return { type, default: null, help: "", ...(choices && { choices }) };
@@ -35,6 +35,23 @@ test("numbers", () => {
 test("whole numbers", () => {
   accepts("integer", { "12": 12, "-3": -3, "1e3": 1000 });
   refuses("integer", ["1.5", "", "ten"], /a whole number/);
+});
+
+test("a number below the least is refused, with the least", () => {
+  const limited = (type: Option["type"]): Option => ({ type, default: null, help: "", least: 1 });
+  assert.equal(parseValue("r", limited("integer"), "1"), 1);
+  const cases = [
+    [limited("integer"), "0", "a whole number of at least 1"],
+    [limited("number"), "0.5", "a number of at least 1"],
+    [limited("duration"), "0s", "a duration of at least 1"],
+    [limited("bytes"), "0MB", "a size of at least 1"],
+  ] as const;
+  for (const [limitedOption, text, wanted] of cases) {
+    assert.throws(
+      () => parseValue("r", limitedOption, text),
+      new UsageError(`Expected ${wanted} for --r, found "${text}"`),
+    );
+  }
 });
 
 test("durations are seconds", () => {
@@ -83,18 +100,18 @@ test("defaults come from the table, typed", () => {
 
 test("suggests the nearest name", () => {
   const names = ["learning_rate", "lora_alpha", "max_steps", "model", "memory", "r"];
-  assert.equal(suggest("lerning_rate", names), "learning_rate");
-  assert.equal(suggest("max-steps", names), "max_steps");
+  assert.equal(nearestName("lerning_rate", names), "learning_rate");
+  assert.equal(nearestName("max-steps", names), "max_steps");
   assert.equal(
-    suggest("modle", ["memory", "mode", "model"]),
+    nearestName("modle", ["memory", "mode", "model"]),
     "mode",
     "one letter fewer is nearer than two moved",
   );
-  assert.equal(suggest("memroy", names), "memory");
+  assert.equal(nearestName("memroy", names), "memory");
 });
 
 test("suggests nothing when nothing is near", () => {
-  assert.equal(suggest("verbose", ["learning_rate", "model", "r"]), undefined);
-  assert.equal(suggest("abc", ["xyz"]), undefined);
-  assert.equal(suggest("model", []), undefined);
+  assert.equal(nearestName("verbose", ["learning_rate", "model", "r"]), undefined);
+  assert.equal(nearestName("abc", ["xyz"]), undefined);
+  assert.equal(nearestName("model", []), undefined);
 });

@@ -100,7 +100,7 @@ function fail(name: string, wanted: string, found: string): never {
 }
 
 /** The nearest of `names` to `name` by edit distance, if one is near enough to be a slip of the hand. */
-export function suggest(name: string, names: Iterable<string>): string | undefined {
+export function nearestName(name: string, names: Iterable<string>): string | undefined {
   let best: { name: string; distance: number } | undefined;
   for (const candidate of names) {
     const distance = editDistance(name, candidate);

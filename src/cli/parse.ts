@@ -3,7 +3,7 @@
 
 import { CommanderError, Command as Parser } from "commander";
 import { UsageError } from "../base/errors.ts";
-import { defaultsOf, type Option, type OptionTable, parseValue, suggest } from "../base/options.ts";
+import { defaultsOf, nearestName, type Option, type OptionTable, parseValue } from "../base/options.ts";
 import { COMMON, type Command } from "./command.ts";
 
 export const PROGRAM = "codefudge";
@@ -165,7 +165,7 @@ function describeFailure(error: CommanderError, command: Command): UsageError {
     const names = Object.entries(table).flatMap(([name, option]) =>
       option.type === "boolean" ? [`--${name}`, `--no-${name}`] : [`--${name}`],
     );
-    const near = didYouMean(suggest(flag, [...names, "--help"]));
+    const near = didYouMean(nearestName(flag, [...names, "--help"]));
     return new UsageError(
       `Expected an option of \`${command.name}\`, found ${flag}: ${near}To see them all, ${askHelp(command)}`,
     );

@@ -2,7 +2,7 @@
 // 0 done, 1 failed, 2 the command line is wrong, 3 no change could be proven, 130 interrupted.
 
 import { isAbort, UsageError, UserError } from "../base/errors.ts";
-import { suggest } from "../base/options.ts";
+import { nearestName } from "../base/options.ts";
 import type { Command, Context } from "./command.ts";
 import { COMMANDS, loadCommands } from "./commands.ts";
 import { renderHelp, renderTopHelp } from "./help.ts";
@@ -70,7 +70,7 @@ async function findCommand(name: string): Promise<Command> {
   if (load) return (await load()).command;
   const names = Object.keys(COMMANDS);
   throw new UsageError(
-    `Expected one of the commands ${names.join(", ")}, found "${name}": ${didYouMean(suggest(name, names))}To see what they do, ${askHelp()}`,
+    `Expected one of the commands ${names.join(", ")}, found "${name}": ${didYouMean(nearestName(name, names))}To see what they do, ${askHelp()}`,
   );
 }
 

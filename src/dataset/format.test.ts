@@ -3,11 +3,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomEdit, randomPath, randomText } from "../../test/texts.ts";
 import { createRandom, type Random } from "../base/random.ts";
 import { applyPatch } from "../patch/apply.ts";
 import { createPatch } from "../patch/create.ts";
 import { printPatch } from "../patch/print.ts";
-import { randomEdit, randomPath, randomText } from "../patch/sample.ts";
 import type { Example } from "./example.ts";
 import { formats } from "./format.ts";
 import { requestOf } from "./request.ts";

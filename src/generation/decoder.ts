@@ -1,8 +1,8 @@
 // Runs a network left to right over one sequence with a key and value cache. Blocks share one program for each run
 // length; the attention operator writes the cache in place. Knows ids and logits, no text.
 
+import type { Adapter } from "../adapters/adapter.ts";
 import { blockHooks } from "../adapters/hooks.ts";
-import type { Adapter } from "../adapters/target.ts";
 import { gather, reshape } from "../graph/build.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";

@@ -82,7 +82,7 @@ for (const [dtype, values] of Object.entries(constants) as [DType, TypedArray][]
     const bits = (array: TypedArray) =>
       Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("hex");
     assert.equal(bits(y!.data), bits(values));
-    assert.equal(y!.handle.type, dtype);
+    assert.equal((y!.handle as { type: string }).type, dtype);
   });
 }
 

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { awkwardNames, awkwardSteps } from "../../test/awkward.ts";
+import { makeRepository, withFolder } from "../../test/repository.ts";
 import type { Example } from "../dataset/example.ts";
 import { checkRoundTrip } from "../dataset/roundtrip.ts";
-import { awkwardNames, awkwardSteps } from "./awkward.ts";
 import type { Change, LogEntry } from "./change.ts";
 import { exists } from "./contents.ts";
-import { makeRepository, withFolder } from "./fixture.ts";
 import { runGit } from "./git.ts";
 import { logArguments } from "./log.ts";
 import { createLogParser } from "./parser.ts";

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { collect, git, withFolder } from "../../test/repository.ts";
 import { UserError } from "../base/errors.ts";
-import { collect, git, withFolder } from "./fixture.ts";
 import { createSample } from "./sample.ts";
 
 // Changes when the templates do; then it is right to write the new one here.

@@ -5,8 +5,8 @@ import { chownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { collect, git, makeRepository, type Step, withFolder } from "../../test/repository.ts";
 import { UserError } from "../base/errors.ts";
-import { collect, git, makeRepository, type Step, withFolder } from "./fixture.ts";
 import { runGit } from "./git.ts";
 import { openShadow } from "./shadow.ts";
 

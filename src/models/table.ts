@@ -2,7 +2,7 @@
 // `weights/gguf-architectures.ts` too.
 
 import { UserError } from "../base/errors.ts";
-import { suggest } from "../base/options.ts";
+import { nearestName } from "../base/options.ts";
 import type { ConfigFile } from "./config.ts";
 import { llama } from "./llama.ts";
 import type { Model } from "./model.ts";
@@ -16,7 +16,7 @@ export function createModel(config: ConfigFile): Model {
   const build = Object.hasOwn(architectures, type) ? architectures[type] : undefined;
   if (build) return build(config);
   const known = Object.keys(architectures);
-  const near = suggest(type, known);
+  const near = nearestName(type, known);
   throw new UserError(
     `Expected a model of type ${known.join(", ")}, found model_type ${JSON.stringify(config.model_type)}` +
       `${near ? `; the nearest is ${near}` : ""}; choose another base with --model`,

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomEdit, randomText } from "../../test/texts.ts";
 import { createRandom } from "../base/random.ts";
 import { applyPatch } from "./apply.ts";
 import { createPatch } from "./create.ts";
 import type { Patch } from "./hunk.ts";
 import { parsePatch } from "./parse.ts";
-import { randomEdit, randomText } from "./sample.ts";
 
 function patchOf(body: string): Patch {
   const result = parsePatch(`--- a/f\n+++ b/f\n${body}`);

@@ -7,13 +7,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { randomEdit, randomText } from "../../test/texts.ts";
 import { createRandom } from "../base/random.ts";
 import { applyPatch } from "./apply.ts";
 import { createPatch } from "./create.ts";
 import type { Hunk } from "./hunk.ts";
 import { parsePatch } from "./parse.ts";
 import { printPatch } from "./print.ts";
-import { randomEdit, randomText } from "./sample.ts";
 
 type Pair = { readonly old: string; readonly new: string };
 

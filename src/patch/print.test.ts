@@ -6,13 +6,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { randomEdit, randomPath, randomText } from "../../test/texts.ts";
 import { createRandom, type Random } from "../base/random.ts";
 import { applyPatch } from "./apply.ts";
 import { createPatch } from "./create.ts";
 import type { Patch } from "./hunk.ts";
 import { parsePatch } from "./parse.ts";
 import { printPatch } from "./print.ts";
-import { randomEdit, randomPath, randomText } from "./sample.ts";
 
 const ENV = { PATH: process.env.PATH, GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null", LC_ALL: "C" };
 

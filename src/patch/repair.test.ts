@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { randomEdit, randomText } from "../../test/texts.ts";
 import { createRandom } from "../base/random.ts";
 import { applyPatch } from "./apply.ts";
 import { createPatch } from "./create.ts";
 import { printPatch } from "./print.ts";
 import { repairPatch } from "./repair.ts";
-import { randomEdit, randomText } from "./sample.ts";
 
 const OLD = "one\ntwo\nthree\nsame\nfour\nsame\nfive";
 

@@ -18,7 +18,8 @@ export type Buffer = {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly data: TypedArray;
-  readonly handle: ort.Tensor;
+  /** The runtime's own tensor; only this folder looks into it. */
+  readonly handle: unknown;
 };
 
 export type Buffers = Readonly<Record<string, Buffer>>;
@@ -83,13 +84,13 @@ async function run(
 ): Promise<Buffers> {
   const given: Record<string, ort.Tensor> = {};
   for (const [name, spec] of Object.entries(inputs)) {
-    given[name] = requireSpec(`${program}: expected ${name}`, spec, feeds[name]).handle;
+    given[name] = requireSpec(`${program}: expected ${name}`, spec, feeds[name]).handle as ort.Tensor;
   }
   const fetches: Record<string, ort.Tensor | null> = {};
   for (const [name, spec] of Object.entries(outputs)) {
     const target = into[name];
     fetches[name] = target
-      ? requireSpec(`${program}: expected a buffer for ${name}`, spec, target).handle
+      ? (requireSpec(`${program}: expected a buffer for ${name}`, spec, target).handle as ort.Tensor)
       : null;
   }
   const results = await session.run(given, fetches);

@@ -2,7 +2,7 @@
 // converted from, and loads those. Keys: ggml's docs/gguf.md; token types: `llama_token_type` in llama.h.
 
 import { UserError } from "../base/errors.ts";
-import { suggest } from "../base/options.ts";
+import { nearestName } from "../base/options.ts";
 import { type AddedToken, isRecord } from "./json.ts";
 import { loadTokenizer } from "./load.ts";
 import { type PreTokenization, preTokenizations } from "./pretokenizers.ts";
@@ -33,7 +33,7 @@ export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
 function preTokenizationOf(name: unknown): PreTokenization {
   const known = Object.keys(preTokenizations);
   if (typeof name === "string" && known.includes(name)) return preTokenizations[name]!;
-  const nearest = typeof name === "string" ? suggest(name, known) : undefined;
+  const nearest = typeof name === "string" ? nearestName(name, known) : undefined;
   throw new UserError(
     `Expected tokenizer.ggml.pre to be one of ${known.join(", ")}, found ${name === undefined ? "none" : String(name)}: ${nearest ? `${nearest} is the nearest, but may cut text differently; ` : ""}give the model's folder with its tokenizer.json`,
   );

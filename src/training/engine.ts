@@ -1,7 +1,7 @@
 // Runs the stages of a network on batches: loss, and gradients summed into arrays that stay until the optimizer
 // has used them. Owns every device buffer of training; knows no optimizer, schedule or file.
 
-import type { Adapter } from "../adapters/target.ts";
+import type { Adapter } from "../adapters/adapter.ts";
 import type { Program } from "../graph/program.ts";
 import { allParameters, type Model } from "../models/model.ts";
 import {

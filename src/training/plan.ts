@@ -1,7 +1,7 @@
 // What a training run will need, before it starts: memory by parts, and the longest sequence and largest batch that
 // stay inside a budget. The factors were fitted to measured resident memory (docs/log.md).
 
-import type { Adapter } from "../adapters/target.ts";
+import type { Adapter } from "../adapters/adapter.ts";
 import { sizeOf } from "../base/dtype.ts";
 import { UserError } from "../base/errors.ts";
 import { allParameters, type Model } from "../models/model.ts";
@@ -40,7 +40,7 @@ export function predictMemory(
   const hidden = rows * model.hidden_size * (model.num_hidden_layers + 3);
   const widest = Math.max(...model.linears.map(({ shape: [out] }) => out!));
   const block = 1.4 * rows * (14 * model.hidden_size + 10 * widest);
-  const scores = 7 * batch * model.attention.num_attention_heads * length * length;
+  const scores = 3 * batch * model.attention.num_attention_heads * length * length;
   const head = 5 * headTargets(model.vocab_size) * model.vocab_size;
   // Full training makes the gradient of the embedding whole, twice where the head is tied to it.
   const dense = shape.adapter ? 0 : 3 * model.vocab_size * model.hidden_size;
@@ -72,15 +72,13 @@ export function planTraining(shape: Shape, wish: Wish): Plan {
     );
   }
   const lengths = wish.max_length === null ? lengthsWithin(most) : [wish.max_length];
-  for (const arena of [true, false]) {
-    for (const max_length of lengths) {
+  // Shorter sequences lose examples, so they come last; doing without the arena costs more time than smaller batches.
+  for (const max_length of lengths) {
+    for (const arena of [true, false]) {
       for (let batch = wish.per_device_train_batch_size; batch >= 1; batch = Math.floor(batch / 2)) {
         const memory = predictMemory(shape, { batch, length: bucketOf(max_length), arena });
         if (wish.memory === null || memory <= wish.memory) return { max_length, batch, arena, memory };
-        // Without the arena a batch of full size may still fit: shorter sequences lose examples, arenas only time.
-        if (arena) break;
       }
-      if (arena) break;
     }
   }
   const least = predictMemory(shape, { batch: 1, length: bucketOf(lengths.at(-1)!), arena: false });

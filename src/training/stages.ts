@@ -2,8 +2,8 @@
 // forward from the stage's input, so that between stages only the hidden states are kept. One block program serves
 // every layer: weights are inputs, named by their place within the block.
 
+import type { LoraConfig } from "../adapters/adapter.ts";
 import { adapterParameters, blockHooks, createParameters } from "../adapters/hooks.ts";
-import type { LoraConfig } from "../adapters/target.ts";
 import { apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";

@@ -3,7 +3,7 @@
 // of llama.cpp's convert_hf_to_gguf.py. It reads no file.
 
 import { UserError } from "../base/errors.ts";
-import { suggest } from "../base/options.ts";
+import { nearestName } from "../base/options.ts";
 import { type GgufMetadata, shortest } from "./gguf-metadata.ts";
 
 export type GgufArchitecture = {
@@ -59,7 +59,7 @@ export function architectureOf(metadata: GgufMetadata): GgufArchitecture {
   const row = architectures.find((candidate) => candidate.architecture === found);
   if (row !== undefined) return row;
   const known = architectures.map((candidate) => candidate.architecture);
-  const nearest = suggest(found, known) ?? known[0];
+  const nearest = nearestName(found, known) ?? known[0];
   throw new UserError(
     `Expected a model of architecture ${known.join(", ")} in ${metadata.path}, found ${found}: the nearest supported one is ${nearest}, choose such a model with --model`,
   );

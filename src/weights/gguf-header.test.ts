@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { ggufBytes, llamaMetadata, type Sample } from "../../test/gguf-bytes.ts";
 import { UserError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
 import { openGguf } from "./gguf.ts";
-import { ggufBytes, llamaMetadata, type Sample } from "./gguf-sample.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "codefudge-gguf-header-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 // Numbers of ggml's storage types and their names, known and unknown to us. Source: `enum ggml_type` in ggml.h.
 
 import { UserError } from "../base/errors.ts";
-import { suggest } from "../base/options.ts";
+import { nearestName } from "../base/options.ts";
 import { quants, type Storage } from "./quants.ts";
 
 export const storageNames: Readonly<Record<number, string>> = {
@@ -48,7 +48,7 @@ export function storageByType(
   const storage = storageNames[type] ?? `type ${type}`;
   if (storage in quants) return { storage, format: quants[storage as keyof typeof quants] };
   const known = Object.keys(quants);
-  const nearest = suggest(storage, known);
+  const nearest = nearestName(storage, known);
   const advice = nearest === undefined ? "" : `, ${nearest} being the nearest`;
   throw new UserError(
     `Expected ${array} in ${path} to be stored as one of ${known.join(", ")}, found ${storage}: get the model in one of those${advice}`,

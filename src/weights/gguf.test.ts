@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { ggufBytes, llamaMetadata, type Sample, type SampleTensor } from "../../test/gguf-bytes.ts";
 import { openGguf, separateHalves } from "./gguf.ts";
-import { ggufBytes, llamaMetadata, type Sample, type SampleTensor } from "./gguf-sample.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "codefudge-gguf-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { ggufBytes, llamaMetadata } from "../../test/gguf-bytes.ts";
 import { writeModelFolder } from "./folder.ts";
-import { ggufBytes, llamaMetadata } from "./gguf-sample.ts";
 import { openWeights } from "./open.ts";
 
 const root = mkdtempSync(join(tmpdir(), "codefudge-open-"));

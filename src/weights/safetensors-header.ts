@@ -2,7 +2,7 @@
 // Format: https://github.com/huggingface/safetensors (8 bytes of length, JSON, values).
 
 import { UserError } from "../base/errors.ts";
-import { suggest } from "../base/options.ts";
+import { nearestName } from "../base/options.ts";
 import type { ReadableFile } from "./file.ts";
 import { quants, type Storage } from "./quants.ts";
 import type { ArrayInfo } from "./source.ts";
@@ -99,7 +99,7 @@ function describe(
 function kindNamed(file: ReadableFile, name: string, dtype: unknown): Storage {
   const known = Object.keys(kinds);
   if (typeof dtype === "string" && known.includes(dtype)) return kinds[dtype]!;
-  const nearest = typeof dtype === "string" ? suggest(dtype, known) : undefined;
+  const nearest = typeof dtype === "string" ? nearestName(dtype, known) : undefined;
   throw new UserError(
     `Expected ${name} in ${file.path} to be stored as one of ${known.join(", ")}, found ${String(dtype)}: convert it${nearest ? ` to ${nearest}` : ""} first`,
   );

@@ -40,10 +40,11 @@ export const command = defineCommand({
     const { writer, dispose } = openWriter({ ...options, folder: findRunFolder(options.run, cwd) }, signal);
     try {
       let written = 0;
-      for (const request of requests) {
-        progress.update({ label: `write ${request.path}`, done: 0 });
+      for (const [done, request] of requests.entries()) {
+        if (requests.length > 1) {
+          progress.update({ label: "write", done, total: requests.length, note: request.path });
+        }
         const { answer, change } = await suggest(writer, request);
-        progress.finish();
         const figures = { path: request.path, tokens: answer.tokens, seconds: answer.seconds };
         if (change.ok) written++;
         if (options.json)

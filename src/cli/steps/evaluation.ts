@@ -4,9 +4,9 @@
 import { createHash } from "node:crypto";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import type { Adapter } from "../../adapters/adapter.ts";
 import { requireMatch } from "../../adapters/match.ts";
 import { readPeft } from "../../adapters/peft.ts";
-import type { Adapter } from "../../adapters/target.ts";
 import { UserError } from "../../base/errors.ts";
 import { writeFileAtomic, writeJson } from "../../base/files.ts";
 import type { OptionTable, Values } from "../../base/options.ts";

@@ -5,7 +5,7 @@ import { UserError } from "../../base/errors.ts";
 import type { Resolved } from "../../training/options.ts";
 import { formatBytes, formatSpan } from "../units.ts";
 import type { RunPlan } from "../workspace.ts";
-import type { TrainJob } from "./training.ts";
+import type { TrainJob } from "./job.ts";
 
 /** How often a run is saved changes nothing in its result. */
 const FREE = ["save_steps"];

@@ -9,7 +9,7 @@ import { DEFAULT_FORMAT, type FormatName, formats } from "../../dataset/format.t
 import { type TrainOptions, trainOptions } from "../../training/options.ts";
 import { SCRATCH } from "../scratch.ts";
 import { FOLDER, runName, workspaceOf } from "../workspace.ts";
-import type { TrainJob } from "./training.ts";
+import type { TrainJob } from "./job.ts";
 
 export const modelOptions = {
   model: {

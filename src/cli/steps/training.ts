@@ -5,16 +5,16 @@ import { createHash } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { createLora, type LoraOptions } from "../../adapters/lora.ts";
+import type { Adapter } from "../../adapters/adapter.ts";
+import { createLora } from "../../adapters/lora.ts";
 import { writePeft } from "../../adapters/peft.ts";
-import type { Adapter } from "../../adapters/target.ts";
 import { UserError } from "../../base/errors.ts";
 import { createRandom } from "../../base/random.ts";
-import { type FormatName, formats } from "../../dataset/format.ts";
+import { formats } from "../../dataset/format.ts";
 import { type DatasetManifest, readExamples, readManifest } from "../../dataset/store.ts";
 import { hasCheckpoint, removeCheckpoints } from "../../training/checkpoint.ts";
 import { Engine } from "../../training/engine.ts";
-import { type Resolved, resolveOptions, type TrainOptions } from "../../training/options.ts";
+import { type Resolved, resolveOptions } from "../../training/options.ts";
 import { type Plan, planTraining, trainedCount } from "../../training/plan.ts";
 import { type TrainEvent, train } from "../../training/train.ts";
 import { writeModelFolder } from "../../weights/folder.ts";
@@ -33,18 +33,8 @@ import {
 } from "../workspace.ts";
 import type { Face } from "./face.ts";
 import { planOf, requireSame } from "./identity.ts";
+import type { TrainJob } from "./job.ts";
 import { type Fitting, renderFitting } from "./render.ts";
-
-export type TrainJob = {
-  readonly dataset: string;
-  readonly run: string;
-  readonly model: string;
-  readonly format: FormatName;
-  readonly method: "lora" | "full";
-  readonly lora: LoraOptions;
-  readonly options: TrainOptions;
-  readonly restart: boolean;
-};
 
 /** Trains, goes on, or finds the run finished; returns its manifest. */
 export async function trainingStep(job: TrainJob, face: Face): Promise<RunManifest> {

@@ -4,15 +4,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defaultsOf } from "../base/options.ts";
-import { type GitPlace, runGit } from "./git.ts";
+import { defaultsOf } from "../src/base/options.ts";
+import { type GitPlace, runGit } from "../src/history/git.ts";
 import {
   type HarvestEvent,
   type HarvestResult,
   type HistoryOptions,
   harvest,
   historyOptions,
-} from "./harvest.ts";
+} from "../src/history/harvest.ts";
 
 /** A content, `null` for a deletion, or a content or commit id with a mode. */
 export type Write = string | Buffer | null | { readonly mode: string; readonly data: string };

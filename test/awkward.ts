@@ -1,7 +1,7 @@
 // For tests only: a history with everything in it that trips readers of diffs: names, line ends, modes, encodings,
 // and texts that look like the headers of a diff.
 
-import type { Step } from "./fixture.ts";
+import type { Step } from "./repository.ts";
 
 const LINES = Array.from({ length: 12 }, (_, i) => `line ${i + 1}\n`).join("");
 const COMMIT_ID = "1234567890123456789012345678901234567890";

@@ -1,8 +1,8 @@
 // Seeded texts, edits of them and paths for tests: few distinct lines, so that they repeat, and lines that look
 // like parts of a diff or of an answer. Nothing outside tests imports this.
 
-import type { Random } from "../base/random.ts";
-import { splitLines } from "./text.ts";
+import type { Random } from "../src/base/random.ts";
+import { splitLines } from "../src/patch/text.ts";
 
 const LINES = [
   "",

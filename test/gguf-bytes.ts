@@ -1,8 +1,8 @@
 // Bytes of small GGUF files, made to be read back and to be broken by tests. Format: ggml's docs/gguf.md.
 
-import { sizeOf } from "../base/dtype.ts";
-import { storageNames } from "./gguf-types.ts";
-import { quants } from "./quants.ts";
+import { sizeOf } from "../src/base/dtype.ts";
+import { storageNames } from "../src/weights/gguf-types.ts";
+import { quants } from "../src/weights/quants.ts";
 
 export type SampleTensor = {
   readonly name: string;
