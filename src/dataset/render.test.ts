@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Example } from "./example.ts";
 import { formats } from "./format.ts";
-import { renderExample, renderExamples, renderPrompt } from "./render.ts";
+import { renderExamples, renderPrompt } from "./render.ts";
 import { requestOf } from "./request.ts";
 
 const BYTES: Tokenizer = {
@@ -31,7 +31,7 @@ const EXAMPLE: Example = {
 };
 
 test("prompt, answer and EOS, the prompt as in use", async () => {
-  const result = await renderExample(BYTES, formats.region, EXAMPLE);
+  const result = (await renderExamples(BYTES, formats.region, [EXAMPLE]))[0]!;
   assert.ok(result.ok);
   const { ids, promptLength, answerBytes } = result.value;
   const prompt = await renderPrompt(BYTES, formats.region, requestOf(EXAMPLE));
@@ -46,7 +46,7 @@ test("BOS only where the tokenizer asks for it", async () => {
   const request = requestOf(EXAMPLE);
   const prompt = await renderPrompt(BYTES, formats.diff, request);
   assert.deepEqual(await renderPrompt(withBos, formats.diff, request), [257, ...prompt]);
-  const result = await renderExample(withBos, formats.diff, EXAMPLE);
+  const result = (await renderExamples(withBos, formats.diff, [EXAMPLE]))[0]!;
   assert.ok(result.ok);
   assert.equal(result.value.ids[0], 257);
   assert.equal(result.value.promptLength, prompt.length + 1);
@@ -60,5 +60,5 @@ test("a batch keeps its order around an example without an answer", async () => 
     results.map((result) => result.ok),
     [true, false, true],
   );
-  assert.deepEqual(results[2], await renderExample(BYTES, formats.region, other));
+  assert.deepEqual(results[2], (await renderExamples(BYTES, formats.region, [other]))[0]);
 });

@@ -17,15 +17,6 @@ export type Rendered = {
   readonly answerBytes: number;
 };
 
-/** As `renderExamples`, for one. */
-export async function renderExample(
-  tokenizer: Tokenizer,
-  format: Format,
-  example: Example,
-): Promise<Result<Rendered>> {
-  return (await renderExamples(tokenizer, format, [example]))[0]!;
-}
-
 /** One result for each example, in order; all texts are encoded in one call. */
 export async function renderExamples(
   tokenizer: Tokenizer,

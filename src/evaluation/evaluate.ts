@@ -2,8 +2,8 @@
 // writes when asked. Same examples and format for every arm make them comparable; that is the caller's part.
 
 import type { Example } from "../dataset/example.ts";
+import type { FittingExample } from "../dataset/fitting.ts";
 import { type Format, patchOf } from "../dataset/format.ts";
-import type { Rendered } from "../dataset/render.ts";
 import { requestOf } from "../dataset/request.ts";
 import { type Suggestion, suggest, type Writer } from "../generation/suggest.ts";
 import { applyPatch } from "../patch/apply.ts";
@@ -11,10 +11,7 @@ import type { Patch } from "../patch/hunk.ts";
 import type { Engine } from "../training/engine.ts";
 import { sequenceLosses } from "../training/loss.ts";
 import { bitsPerByte, editSimilarity, type Interval, type Measured, meanWithBootstrap } from "./metrics.ts";
-import { rouge } from "./rouge.ts";
-
-/** A held-out example with its ids. */
-export type HeldOut = { readonly example: Example; readonly rendered: Rendered };
+import { rouge, rougeLsum } from "./rouge.ts";
 
 export type Likelihood = {
   readonly answers: number;
@@ -39,6 +36,7 @@ export type Written = {
   readonly rouge1: number;
   readonly rouge2: number;
   readonly rougeL: number;
+  readonly rougeLsum: number;
   readonly tokens: number;
   readonly seconds: number;
 };
@@ -52,16 +50,20 @@ export type Generated = {
   readonly rouge1: number;
   readonly rouge2: number;
   readonly rougeL: number;
+  readonly rougeLsum: number;
   readonly tokens: number;
   readonly seconds: number;
 };
+
+/** As the summarization script of 2022 counted. */
+const STEMMED = { useStemmer: true };
 
 const BOOTSTRAP = { seed: 1, samples: 1000 };
 
 /** Likelihood of the held-out answers under an engine's weights. */
 export async function measureLikelihood(
   engine: Engine,
-  heldOut: readonly HeldOut[],
+  heldOut: readonly FittingExample[],
   signal: AbortSignal,
 ): Promise<Likelihood> {
   const losses = await sequenceLosses(
@@ -100,7 +102,7 @@ export async function* measureWriting(
 export function judge(example: Example, format: Format, { answer, change }: Suggestion): Written {
   const wanted = format.answer(example);
   const reference = wanted.ok ? wanted.value : "";
-  const scores = rouge(reference, answer.text, { useStemmer: false });
+  const scores = rouge(reference, answer.text, STEMMED);
   return {
     commit: example.commit,
     path: example.path,
@@ -115,6 +117,7 @@ export function judge(example: Example, format: Format, { answer, change }: Sugg
     rouge1: scores.rouge1.f,
     rouge2: scores.rouge2.f,
     rougeL: scores.rougeL.f,
+    rougeLsum: rougeLsum(reference, answer.text, STEMMED).f,
     tokens: answer.tokens,
     seconds: answer.seconds,
   };
@@ -143,6 +146,7 @@ function summarize(written: readonly Written[]): Generated {
     rouge1: mean((item) => item.rouge1),
     rouge2: mean((item) => item.rouge2),
     rougeL: mean((item) => item.rougeL),
+    rougeLsum: mean((item) => item.rougeLsum),
     tokens: mean((item) => item.tokens),
     seconds: mean((item) => item.seconds),
   };

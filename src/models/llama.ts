@@ -26,6 +26,7 @@ export function parseLlamaConfig(config: ConfigFile): LlamaConfig {
   refuse(config, "hidden_act", ["silu"]);
   refuse(config, "attention_bias", [false]);
   refuse(config, "mlp_bias", [false]);
+  refuse(config, "partial_rotary_factor", [1]);
   // transformers 5 keeps the rotary settings in an object of their own.
   const rope = (config.rope_parameters ?? config.rope_scaling ?? {}) as ConfigFile;
   refuse(rope, "rope_type", ["default"]);

@@ -231,6 +231,8 @@ export class Engine {
       const rows = new BigInt64Array(size);
       const labels = new BigInt64Array(size);
       const weights = new Float32Array(size);
+      // Filling points at the last row, which predicts nothing: no sum of a real row is touched by it.
+      rows.fill(BigInt(batch.ids.length - 1));
       for (let i = 0; i < count; i++) {
         rows[i] = BigInt(batch.rows[start + i]!);
         labels[i] = BigInt(batch.labels[start + i]!);

@@ -31,8 +31,9 @@ export const trainOptions = {
   },
   num_train_epochs: {
     type: "number",
-    default: 3,
+    default: null,
     help: "Passes over the training examples",
+    unset: "3; for every weight 30, 10 from 1,000 examples, 4 from 5,000",
     value: "X",
     least: 0,
   },
@@ -114,6 +115,7 @@ export type TrainOptions = Values<typeof trainOptions>;
 
 /** Options with every default that depends on the kind of training filled in. */
 export type Resolved = TrainOptions & {
+  readonly kind: "adapter" | "all";
   readonly learning_rate: number;
   readonly per_device_train_batch_size: number;
   readonly gradient_accumulation_steps: number;
@@ -127,8 +129,16 @@ export function resolveOptions(options: TrainOptions, kind: "adapter" | "all"): 
       : { learning_rate: 2e-3, per_device_train_batch_size: 8, gradient_accumulation_steps: 1 };
   return {
     ...options,
+    kind,
     learning_rate: options.learning_rate ?? fallback.learning_rate,
     per_device_train_batch_size: options.per_device_train_batch_size ?? fallback.per_device_train_batch_size,
     gradient_accumulation_steps: options.gradient_accumulation_steps ?? fallback.gradient_accumulation_steps,
   };
+}
+
+/** Passes when nothing is said: an adapter needs few, a model that starts from nothing more, the fewer examples it has. */
+export function epochsOf(kind: "adapter" | "all", examples: number): number {
+  if (kind === "adapter") return 3;
+  if (examples < 1000) return 30;
+  return examples < 5000 ? 10 : 4;
 }

@@ -9,7 +9,7 @@ import { packBatches, type Sequence, targetCount } from "./batch.ts";
 import { type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { Engine } from "./engine.ts";
 import { meanLoss } from "./loss.ts";
-import type { Resolved } from "./options.ts";
+import { epochsOf, type Resolved } from "./options.ts";
 import { type Schedule, type ScheduleName, scheduleFactor } from "./schedule.ts";
 
 /** What a run tells of itself as it goes; losses in nats a target. */
@@ -96,7 +96,8 @@ export async function* train(run: TrainRun): AsyncGenerator<TrainEvent, Progress
 /** Optimizer steps of a run that counts them. */
 function stepsOf({ options, sequences }: TrainRun): number {
   if (options.max_steps > 0) return options.max_steps;
-  return Math.max(1, Math.ceil((sequences.length * options.num_train_epochs) / windowSize(options)));
+  const epochs = options.num_train_epochs ?? epochsOf(options.kind, sequences.length);
+  return Math.max(1, Math.ceil((sequences.length * epochs) / windowSize(options)));
 }
 
 function windowSize(options: Resolved): number {

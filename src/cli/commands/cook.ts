@@ -58,7 +58,7 @@ export const command = defineCommand({
     const { max_file_bytes, max_commits } = options;
     const manifest = await ensureDataset(repository, { max_file_bytes, max_commits }, face);
     print(formatPairs(describeDataset(manifest)), face);
-    const job = trainJob(workspace.dataset, cwd, options);
+    const job = trainJob(workspace.dataset, cwd, options.sample ? timed(options) : options);
     const run = await trainingStep(job, face);
     print(["", ...formatPairs(describeRun(job.run, run))], face);
     const report = await ensureReport({ folder: job.run, run, options }, face);
@@ -68,6 +68,20 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** Seconds that the sample trains when nothing else is said: its first cooking is to end while one looks on. */
+const SAMPLE_TIME = 300;
+
+type Limits = {
+  readonly time: number | null;
+  readonly max_steps: number;
+  readonly num_train_epochs: number | null;
+};
+
+function timed<T extends Limits>(options: T): T {
+  const limited = options.time !== null || options.max_steps > 0 || options.num_train_epochs !== null;
+  return limited ? options : { ...options, time: SAMPLE_TIME };
+}
 
 function print(lines: readonly string[], { out, json }: Face): void {
   if (!json) for (const line of lines) out.line(line);

@@ -10,25 +10,26 @@ import { readPeft } from "../../adapters/peft.ts";
 import { UserError } from "../../base/errors.ts";
 import { writeFileAtomic, writeJson } from "../../base/files.ts";
 import type { OptionTable, Values } from "../../base/options.ts";
+import type { FittingExample } from "../../dataset/fitting.ts";
 import { formats } from "../../dataset/format.ts";
 import { readExamples, readManifest } from "../../dataset/store.ts";
 import {
   type Generated,
-  type HeldOut,
   type Likelihood,
   measureLikelihood,
   measureWriting,
   type Written,
 } from "../../evaluation/evaluate.ts";
+import { type Base, openBase } from "../../generation/base.ts";
 import { Decoder } from "../../generation/decoder.ts";
 import { Engine } from "../../training/engine.ts";
-import { type Base, openBase, openBaseOf } from "../base.ts";
+import { openBaseOf } from "../base.ts";
 import { withLock } from "../lock.ts";
 import { formatTable } from "../table.ts";
 import { formatCount } from "../units.ts";
 import type { RunManifest } from "../workspace.ts";
 import type { Face } from "./face.ts";
-import { renderFitting } from "./render.ts";
+import { renderStep } from "./render.ts";
 
 export const evaluateOptions = {
   samples: {
@@ -95,7 +96,7 @@ async function evaluate({ folder, run, options }: Job, face: Face): Promise<Repo
       max_length: run.max_length,
     };
     const examples = readExamples(run.dataset, "test");
-    const { items, tooLong } = await renderFitting(examples, render, { ...face, label: "tokens" });
+    const { items, tooLong } = await renderStep(examples, render, face);
     requireHeldOut(items.length, tooLong, run);
     const measured = spread(items, likelihoods);
     const asked = spread(items, samples);
@@ -140,7 +141,7 @@ type Arm = { readonly name: string; readonly base: Base; readonly adapter: Adapt
 
 async function likelihoodOf(
   { name, base, adapter }: Arm,
-  heldOut: readonly HeldOut[],
+  heldOut: readonly FittingExample[],
   face: Face,
 ): Promise<Likelihood> {
   face.progress.line(`${name}: likelihood of ${heldOut.length} held-out answers`);
@@ -155,7 +156,7 @@ async function likelihoodOf(
 
 async function writingOf(
   { name, base, adapter }: Arm,
-  { asked, run, options }: { asked: readonly HeldOut[]; run: RunManifest; options: EvaluateOptions },
+  { asked, run, options }: { asked: readonly FittingExample[]; run: RunManifest; options: EvaluateOptions },
   face: Face,
 ): Promise<{ generated: Generated; written: Written[] }> {
   const decoder = new Decoder({

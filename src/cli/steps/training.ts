@@ -10,15 +10,16 @@ import { createLora } from "../../adapters/lora.ts";
 import { writePeft } from "../../adapters/peft.ts";
 import { UserError } from "../../base/errors.ts";
 import { createRandom } from "../../base/random.ts";
+import type { Fitting } from "../../dataset/fitting.ts";
 import { formats } from "../../dataset/format.ts";
 import { type DatasetManifest, readExamples, readManifest } from "../../dataset/store.ts";
+import { type Base, openBase } from "../../generation/base.ts";
 import { hasCheckpoint, removeCheckpoints } from "../../training/checkpoint.ts";
 import { Engine } from "../../training/engine.ts";
 import { type Resolved, resolveOptions } from "../../training/options.ts";
 import { type Plan, planTraining, trainedCount } from "../../training/plan.ts";
 import { type TrainEvent, train } from "../../training/train.ts";
 import { writeModelFolder } from "../../weights/folder.ts";
-import { type Base, openBase } from "../base.ts";
 import { withLock } from "../lock.ts";
 import { ensureScratch, SCRATCH, SCRATCH_NOTE } from "../scratch.ts";
 import { formatBytes, formatCount, formatDuration } from "../units.ts";
@@ -34,7 +35,7 @@ import {
 import type { Face } from "./face.ts";
 import { planOf, requireSame } from "./identity.ts";
 import type { TrainJob } from "./job.ts";
-import { type Fitting, renderFitting } from "./render.ts";
+import { renderStep } from "./render.ts";
 
 /** Trains, goes on, or finds the run finished; returns its manifest. */
 export async function trainingStep(job: TrainJob, face: Face): Promise<RunManifest> {
@@ -105,11 +106,8 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
     options,
   );
   const render = { tokenizer: base.tokenizer, format: formats[job.format], max_length: sizes.max_length };
-  const data = await renderFitting(readExamples(job.dataset, "train"), render, { ...face, label: "tokens" });
-  const held = await renderFitting(readExamples(job.dataset, "validation"), render, {
-    ...face,
-    label: "tokens",
-  });
+  const data = await renderStep(readExamples(job.dataset, "train"), render, face);
+  const held = await renderStep(readExamples(job.dataset, "validation"), render, face);
   requireExamples(data, sizes);
   requireUnchanged(job.dataset, plan);
   sayPlan(sizes, data, face);

@@ -6,9 +6,10 @@ import { requireMatch } from "../../adapters/match.ts";
 import { readPeft } from "../../adapters/peft.ts";
 import type { OptionTable } from "../../base/options.ts";
 import { formats } from "../../dataset/format.ts";
+import { openBase } from "../../generation/base.ts";
 import { Decoder } from "../../generation/decoder.ts";
 import type { Writer } from "../../generation/suggest.ts";
-import { openBase, openBaseOf } from "../base.ts";
+import { openBaseOf } from "../base.ts";
 import { readRun } from "../workspace.ts";
 
 export const writerOptions = {
