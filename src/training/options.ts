@@ -11,7 +11,7 @@ export const trainOptions = {
     type: "number",
     default: null,
     help: "Peak learning rate",
-    unset: "3e-4, for every weight 2e-3",
+    unset: "1e-3, for every weight 2e-3",
     value: "X",
     least: 0,
   },
@@ -125,7 +125,7 @@ export type Resolved = TrainOptions & {
 export function resolveOptions(options: TrainOptions, kind: "adapter" | "all"): Resolved {
   const fallback =
     kind === "adapter"
-      ? { learning_rate: 3e-4, per_device_train_batch_size: 1, gradient_accumulation_steps: 4 }
+      ? { learning_rate: 1e-3, per_device_train_batch_size: 1, gradient_accumulation_steps: 4 }
       : { learning_rate: 2e-3, per_device_train_batch_size: 8, gradient_accumulation_steps: 1 };
   return {
     ...options,

@@ -34,14 +34,14 @@ import { renderStep } from "./render.ts";
 export const evaluateOptions = {
   samples: {
     type: "integer",
-    default: 40,
+    default: 24,
     help: "Held-out requests that are written out, evenly over time",
     value: "N",
     least: 1,
   },
   likelihoods: {
     type: "integer",
-    default: 200,
+    default: 100,
     help: "Held-out answers whose likelihood is measured",
     value: "N",
     least: 1,
