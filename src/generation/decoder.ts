@@ -9,14 +9,8 @@ import type { Program } from "../graph/program.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import { cachedAttention, rotaryTables } from "../models/attention.ts";
 import { allParameters, type Model } from "../models/model.ts";
-import {
-  type Buffer,
-  type Buffers,
-  compile,
-  createBuffer,
-  type DeviceOptions,
-  type Executable,
-} from "../runtime/device.ts";
+import { type Buffer, type Buffers, createBuffer, type DeviceOptions } from "../runtime/device.ts";
+import { buffersUnder, Programs } from "../runtime/programs.ts";
 import type { WeightSource } from "../weights/source.ts";
 
 /** What a decoder is made of; `read` gives base weights as f32 by their full names. */
@@ -38,7 +32,7 @@ export class Decoder {
   readonly capacity: number;
   readonly #options: DecoderOptions;
   readonly #feeds = new Map<string, Buffer>();
-  readonly #compiled = new Map<string, Executable>();
+  readonly #programs: Programs;
   readonly #caches: readonly { readonly key: Buffer; readonly value: Buffer }[];
   #length = 0;
 
@@ -46,6 +40,7 @@ export class Decoder {
     const { model, read, adapter, capacity } = options;
     this.model = model;
     this.#options = options;
+    this.#programs = new Programs(options.device);
     // Room for the filling of a last part.
     this.capacity = (Math.ceil(capacity / PREFILL) + 1) * PREFILL;
     for (const { name, shape } of allParameters(model)) {
@@ -95,18 +90,17 @@ export class Decoder {
   }
 
   async dispose(): Promise<void> {
-    for (const executable of this.#compiled.values()) await executable.dispose();
-    this.#compiled.clear();
+    await this.#programs.dispose();
     this.#feeds.clear();
   }
 
   async #run(ids: readonly number[], size: number): Promise<Buffer> {
     const filled = BigInt64Array.from({ length: size }, (_, i) => BigInt(ids[i] ?? 0));
-    const embedding = await this.#program(`embedding ${size}`, () => embeddingProgram(this.model, size));
+    const embedding = await this.#programs.get(`embedding ${size}`, () => embeddingProgram(this.model, size));
     const weight = this.model.embeddingParameter.name;
     const ids64 = createBuffer("int64", [size], filled);
     let x = (await embedding.run({ ids: ids64, [weight]: this.#feeds.get(weight)! })).y!;
-    const block = await this.#program(`block ${size}`, () =>
+    const block = await this.#programs.get(`block ${size}`, () =>
       blockProgram(this.#options, size, this.capacity),
     );
     const total = this.#length + size;
@@ -123,7 +117,7 @@ export class Decoder {
 
   async #logits(x: Buffer, row: number): Promise<Float32Array> {
     const size = x.shape[0]!;
-    const head = await this.#program(`head ${size}`, () => headProgram(this.model, size));
+    const head = await this.#programs.get(`head ${size}`, () => headProgram(this.model, size));
     const feeds: Record<string, Buffer> = {
       x,
       row: createBuffer("int64", [1], BigInt64Array.of(BigInt(row))),
@@ -133,20 +127,7 @@ export class Decoder {
   }
 
   #blockFeeds(layer: number): Buffers {
-    const prefix = this.model.blockPrefix(layer);
-    const feeds: Record<string, Buffer> = {};
-    for (const [name, buffer] of this.#feeds) {
-      if (name.startsWith(prefix)) feeds[name.slice(prefix.length)] = buffer;
-    }
-    return feeds;
-  }
-
-  async #program(key: string, build: () => Program): Promise<Executable> {
-    const found = this.#compiled.get(key);
-    if (found) return found;
-    const executable = await compile(build(), this.#options.device);
-    this.#compiled.set(key, executable);
-    return executable;
+    return buffersUnder(this.#feeds, this.model.blockPrefix(layer));
   }
 }
 

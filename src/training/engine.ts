@@ -2,16 +2,9 @@
 // has used them. Owns every device buffer of training; knows no optimizer, schedule or file.
 
 import type { Adapter } from "../adapters/adapter.ts";
-import type { Program } from "../graph/program.ts";
 import { allParameters, type Model } from "../models/model.ts";
-import {
-  type Buffer,
-  type Buffers,
-  compile,
-  createBuffer,
-  type DeviceOptions,
-  type Executable,
-} from "../runtime/device.ts";
+import { type Buffer, type Buffers, createBuffer, type DeviceOptions } from "../runtime/device.ts";
+import { buffersUnder, Programs } from "../runtime/programs.ts";
 import type { WeightSource } from "../weights/source.ts";
 import type { Trained } from "./adamw.ts";
 import type { Batch } from "./batch.ts";
@@ -49,16 +42,15 @@ export class Engine {
   /** Every trained array by full name; the optimizer writes to `data`, the next run sees it. */
   readonly trained = new Map<string, Trained>();
   readonly #setup: Setup;
-  readonly #device: DeviceOptions;
   readonly #buffers = new Map<string, Buffer>();
-  readonly #compiled = new Map<string, Executable>();
+  readonly #programs: Programs;
   readonly #pool = new Map<string, Buffer>();
   /** Batch and length of the programs that are held: their working memory is as large as the batch. */
   #held = "";
 
   constructor({ model, read, adapter, trainable, device }: EngineOptions) {
     this.model = model;
-    this.#device = device;
+    this.#programs = new Programs(device);
     this.#setup = { model, adapter: adapter?.config ?? null, trainable };
     for (const { name, shape } of allParameters(model)) {
       this.#add(name, { shape, data: read(name) }, trainable === "all");
@@ -78,7 +70,9 @@ export class Engine {
     const shape = [rows, this.model.hidden_size];
     const [dy, dx] = [this.#pooled("gradient 0", shape), this.#pooled("gradient 1", shape)];
     (dy.data as Float32Array).fill(0);
-    const head = await this.#compile("headBackward", () => headBackward(this.#setup, this.#headExtent(rows)));
+    const head = await this.#programs.get("headBackward", () =>
+      headBackward(this.#setup, this.#headExtent(rows)),
+    );
     let nll = 0;
     for (const chunk of this.#chunks(batch)) {
       const out = await head.run({ ...this.#headFeeds(), x: states.at(-1)!, ...chunk.feeds });
@@ -94,7 +88,7 @@ export class Engine {
   async evaluate(batch: Batch): Promise<Float32Array> {
     const states = await this.#forward(batch);
     const extent = this.#headExtent(batch.ids.length);
-    const head = await this.#compile("headForward", () => headForward(this.#setup, extent));
+    const head = await this.#programs.get("headForward", () => headForward(this.#setup, extent));
     const nll = new Float32Array(batch.rows.length);
     for (const chunk of this.#chunks(batch)) {
       const out = await head.run({ ...this.#headFeeds(), x: states.at(-1)!, ...chunk.feeds });
@@ -109,7 +103,7 @@ export class Engine {
   }
 
   async dispose(): Promise<void> {
-    await this.#release();
+    await this.#programs.dispose();
     this.#buffers.clear();
     this.#pool.clear();
   }
@@ -122,10 +116,10 @@ export class Engine {
     const layers = this.model.num_hidden_layers;
     const states = Array.from({ length: layers + 1 }, (_, i) => this.#pooled(`state ${i}`, shape));
     const ids = createBuffer("int64", [rows], batch.ids);
-    const embedding = await this.#compile("embeddingForward", () => embeddingForward(this.#setup, rows));
+    const embedding = await this.#programs.get("embeddingForward", () => embeddingForward(this.#setup, rows));
     const weight = this.model.embeddingParameter.name;
     await embedding.run({ ids, [weight]: this.#buffers.get(weight)! }, { y: states[0]! });
-    const block = await this.#compile("blockForward", () => blockForward(this.#setup, batch.extent));
+    const block = await this.#programs.get("blockForward", () => blockForward(this.#setup, batch.extent));
     for (let layer = 0; layer < layers; layer++) {
       await block.run({ ...this.#blockFeeds(layer), x: states[layer]! }, { y: states[layer + 1]! });
     }
@@ -133,7 +127,7 @@ export class Engine {
   }
 
   async #backward(batch: Batch, states: readonly Buffer[], ping: readonly [Buffer, Buffer]): Promise<void> {
-    const block = await this.#compile("blockBackward", () => blockBackward(this.#setup, batch.extent));
+    const block = await this.#programs.get("blockBackward", () => blockBackward(this.#setup, batch.extent));
     let [dy, dx] = ping;
     for (let layer = this.model.num_hidden_layers - 1; layer >= 0; layer--) {
       const into = { ...this.#gradientOutputs(), dx };
@@ -144,11 +138,10 @@ export class Engine {
     if (this.#setup.trainable !== "all") return;
     const rows = batch.ids.length;
     // ScatterND adds without a lock: with threads, an id that occurs twice can lose a sum.
-    const single = { ...this.#device, threads: 1 };
-    const embedding = await this.#compile(
+    const embedding = await this.#programs.get(
       "embeddingBackward",
       () => embeddingBackward(this.#setup, rows),
-      single,
+      1,
     );
     this.#collect(await embedding.run({ ids: createBuffer("int64", [rows], batch.ids), dy }), "");
   }
@@ -156,22 +149,8 @@ export class Engine {
   /** Lets go of programs of another shape. */
   async #hold({ extent }: Batch): Promise<void> {
     const key = `${extent.batch} ${extent.length}`;
-    if (this.#held !== key) await this.#release();
+    if (this.#held !== key) await this.#programs.dispose();
     this.#held = key;
-  }
-
-  async #compile(key: string, build: () => Program, device = this.#device): Promise<Executable> {
-    const found = this.#compiled.get(key);
-    if (found) return found;
-    const executable = await compile(build(), device);
-    this.#compiled.set(key, executable);
-    return executable;
-  }
-
-  async #release(): Promise<void> {
-    const executables = [...this.#compiled.values()];
-    this.#compiled.clear();
-    for (const executable of executables) await executable.dispose();
   }
 
   #headExtent(rows: number): { rows: number; targets: number } {
@@ -179,12 +158,7 @@ export class Engine {
   }
 
   #blockFeeds(layer: number): Buffers {
-    const prefix = this.model.blockPrefix(layer);
-    const feeds: Record<string, Buffer> = {};
-    for (const [name, buffer] of this.#buffers) {
-      if (name.startsWith(prefix)) feeds[name.slice(prefix.length)] = buffer;
-    }
-    return feeds;
+    return buffersUnder(this.#buffers, this.model.blockPrefix(layer));
   }
 
   #headFeeds(): Buffers {
