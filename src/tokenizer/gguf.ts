@@ -3,7 +3,7 @@
 
 import { UserError } from "../base/errors.ts";
 import { nearestName } from "../base/options.ts";
-import { type AddedToken, isRecord } from "./json.ts";
+import { type AddedToken, byteLevelBpe, isRecord } from "./json.ts";
 import { loadTokenizer } from "./load.ts";
 import { type PreTokenization, preTokenizations } from "./pretokenizers.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -50,19 +50,7 @@ function tokenizerJson(metadata: Metadata, tokens: readonly string[], way: PreTo
     pre_tokenizer: way.preTokenizer,
     post_processor:
       addsBos(metadata, way) && bos !== undefined ? bosTemplate(bos, tokens.indexOf(bos)) : null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: way.ignoreMerges,
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-      merges: texts(metadata, "tokenizer.ggml.merges").map(mergePair),
-    },
+    ...byteLevelBpe(tokens, texts(metadata, "tokenizer.ggml.merges").map(mergePair), way.ignoreMerges),
   };
 }
 

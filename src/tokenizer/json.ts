@@ -63,3 +63,26 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 function isAddedToken(value: unknown): value is AddedToken {
   return isRecord(value) && typeof value.content === "string" && Number.isInteger(value.id);
 }
+
+/** Decoder and model of byte-level BPE: `tokens` in the order of their ids, merges in the order of their rank. */
+export function byteLevelBpe(
+  tokens: readonly string[],
+  merges: readonly (readonly [string, string])[],
+  ignoreMerges: boolean,
+) {
+  return {
+    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: ignoreMerges,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges,
+    },
+  };
+}

@@ -5,6 +5,7 @@
 
 import { UserError } from "../base/errors.ts";
 import { byteLetters, toByteLetters } from "./bytes.ts";
+import { byteLevelBpe } from "./json.ts";
 import { loadTokenizer } from "./load.ts";
 import { PairQueue, pairKey, pairOf } from "./pair-queue.ts";
 import { digitsThenWords } from "./pretokenizers.ts";
@@ -156,19 +157,7 @@ function tokenizerJson(
     normalizer: null,
     pre_tokenizer: digitsThenWords,
     post_processor: null,
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-      merges,
-    },
+    ...byteLevelBpe(tokens, merges, false),
   };
 }
 
