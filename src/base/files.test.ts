@@ -1,7 +1,15 @@
 // Files are whole or absent: what a failure in the middle of writing leaves behind, and what readers say.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -101,4 +109,13 @@ test("reading names the file that is missing or does not parse", () => {
   assert.throws(() => readJson(path), namesPath(path));
   writeFileSync(path, '{"a":');
   assert.throws(() => readJson(path), namesPath(path));
+});
+
+test("a place where the system makes no folders is an error for a person, at once", {
+  skip: !existsSync("/proc/self") && "no /proc here",
+}, () => {
+  assert.throws(
+    () => writeFileAtomic("/proc/codefudge/inside/file", "new"),
+    namesPath("/proc/codefudge/inside/file"),
+  );
 });

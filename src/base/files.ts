@@ -62,7 +62,7 @@ export function openAtomic(path: string): AtomicFile {
     if (created) rmSync(temporary, { force: true });
   };
   guarded(() => {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     handle = openSync(temporary, "wx");
     created = true;
   });
@@ -137,5 +137,21 @@ function describeCode(code: string, error: Error): string {
 export function removeLeftovers(folder: string): void {
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     if (/^\.[0-9a-f]{12}\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
+  }
+}
+
+/**
+ * Makes a folder and those above it that are missing. Node's own recursive form never returns where the system denies
+ * a new folder with "no such file", as it does in /proc.
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  const above = dirname(path);
+  if (above !== path) makeFolder(above);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been first.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }

@@ -1,20 +1,11 @@
 // One process at a time in a folder that is written: a lock file with the owner's process id. The lock of a process
 // that is gone is taken over, so that a kill leaves nothing to clean up by hand. Knows nothing of what is written.
 
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
-import { removeLeftovers, writeFileAtomic } from "../base/files.ts";
+import { makeFolder, removeLeftovers, writeFileAtomic } from "../base/files.ts";
 
 type Owner = {
   readonly pid: number;
@@ -43,7 +34,7 @@ export async function withLock<T>(folder: string, otherwise: string, work: () =>
 }
 
 function takeLock(path: string, { folder, otherwise }: { folder: string; otherwise: string }): void {
-  makeFolder(folder);
+  makeLockFolder(folder);
   for (;;) {
     if (tryLock(path)) return void held.add(path);
     const text = readOrEmpty(path);
@@ -60,9 +51,9 @@ function takeLock(path: string, { folder, otherwise }: { folder: string; otherwi
 }
 
 /** A write of ours says best why a folder cannot be made. */
-function makeFolder(folder: string): void {
+function makeLockFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch {
     writeFileAtomic(join(folder, LOCK), "");
   }

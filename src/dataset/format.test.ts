@@ -191,7 +191,7 @@ const ANSWERS: readonly (readonly [answer: string, result: string | RegExp])[] =
   ["@1,1\n@2,1\nB\n", "B\nc"],
   ["", /^empty answer$/],
   ["Sure!\n", /^line 1: expected a directive/],
-  ["@2,1\nb\n", /^no change$/],
+  ["@2,1\nb\n", /^the answer changes nothing$/],
   ["@2,1\r\nB\n", /^line 1: expected @FIRST,COUNT$/],
   ["@0,1\nB\n", /^line 1: lines are counted from 1$/],
   ["@3,2\nB\n", /^out of range, the file has 3 lines$/],

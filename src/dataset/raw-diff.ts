@@ -48,5 +48,5 @@ function readExact(answer: string, { path, old }: Request): Result<DiffReading> 
   const text = applyPatch(patch, old);
   if (!text.ok) return undefined;
   const idle = patch.kind === "modify" && text.value === old && !changesMode(patch);
-  return idle ? failure("no change") : success({ patch, text: text.value });
+  return idle ? failure("the answer changes nothing") : success({ patch, text: text.value });
 }

@@ -92,7 +92,7 @@ export function readRegion(answer: string, request: Request): Result<Change> {
   if (first.head.startsWith("@rename ")) return readRename(first, rest, { ...request, old });
   const text = replaceBlocks(directives.value, old);
   if (!text.ok) return text;
-  return text.value === old ? failure("no change") : success({ path, old, new: text.value });
+  return text.value === old ? failure("the answer changes nothing") : success({ path, old, new: text.value });
 }
 
 function readCreate(

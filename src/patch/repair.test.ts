@@ -58,7 +58,7 @@ const REFUSED: readonly (readonly [name: string, text: string, reason: RegExp])[
     "@@ -1 +1 @@\n-one\n+1\n```\n",
     /^line 4: expected a line that starts with a space, \+ or -, found "```"$/,
   ],
-  ["no change", "@@ -1 +1 @@\n-one\n+one\n", /^no change$/],
+  ["no change", "@@ -1 +1 @@\n-one\n+one\n", /^the answer changes nothing$/],
   ["prose only", "I would change nothing\n", /^no hunk found$/],
   ["create over a file", "--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+a\n", /already there/],
   [

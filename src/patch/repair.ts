@@ -111,7 +111,7 @@ function build(drafts: readonly Draft[], intent: Intent, target: Target): Result
       : failure("lines are left to delete");
   }
   const moves = renamed !== undefined && renamed !== path;
-  if (text.value === old && !moves) return failure("no change");
+  if (text.value === old && !moves) return failure("the answer changes nothing");
   const names = moves ? { path: renamed, from: path } : { path };
   return success(createPatch({ ...names, old, new: text.value }));
 }

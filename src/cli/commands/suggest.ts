@@ -44,6 +44,7 @@ export const command = defineCommand({
         if (requests.length > 1) {
           progress.update({ label: "write", done, total: requests.length, note: request.path });
         }
+        if (request.old === null) progress.warn(`There is no ${request.path} yet: asking for a new file`);
         const { answer, change } = await suggest(writer, request);
         const figures = { path: request.path, tokens: answer.tokens, seconds: answer.seconds };
         if (change.ok) written++;

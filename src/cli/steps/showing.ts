@@ -1,8 +1,9 @@
 // Shows what a run writes: one held-out request with the diff written for it, held against git itself.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { makeFolder } from "../../base/files.ts";
 import type { Example } from "../../dataset/example.ts";
 import { readExamples } from "../../dataset/store.ts";
 import type { Written } from "../../evaluation/evaluate.ts";
@@ -61,7 +62,7 @@ async function gitTakes(diff: string, { path, old }: Example): Promise<boolean> 
   const folder = mkdtempSync(join(tmpdir(), "codefudge-check-"));
   try {
     if (old !== null) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      makeFolder(dirname(join(folder, path)));
       writeFileSync(join(folder, path), old);
     }
     const { exitCode } = await runGit(["apply", "--check", "-"], { cwd: folder, input: diff });
