@@ -47,12 +47,18 @@ test("PEFT reads a real adapter of ours", {
 }, async () => {
   const random = createRandom(4);
   const ids = Array.from({ length: 64 }, () => 300 + random.below(40000));
-  await compare(openWeights(smollm2!), { adapter: readPeft(run!), ids, stride: 97 });
+  await compare(openWeights(smollm2!), { adapter: readPeft(run!), ids, stride: 97, written: run! });
 });
 
-type Case = { readonly adapter: Adapter; readonly ids: readonly number[]; readonly stride: number };
+type Case = {
+  readonly adapter: Adapter;
+  readonly ids: readonly number[];
+  readonly stride: number;
+  /** The adapter's folder, where it has been written already. */
+  readonly written?: string;
+};
 
-async function compare(source: WeightSource, { adapter, ids, stride }: Case): Promise<void> {
+async function compare(source: WeightSource, { adapter, ids, stride, written }: Case): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "codefudge-peft-"));
   try {
     const model = createModel(source.config);
@@ -60,7 +66,8 @@ async function compare(source: WeightSource, { adapter, ids, stride }: Case): Pr
       allParameters(model).map(({ name, shape }) => [name, { shape, data: () => source.read(name) }]),
     );
     writeModelFolder(join(folder, "model"), { config: source.config, arrays, tokenizerFiles: {} });
-    writePeft(join(folder, "adapter"), adapter, { base_model_name_or_path: null });
+    const files = written ?? join(folder, "adapter");
+    if (written === undefined) writePeft(files, adapter, { base_model_name_or_path: null });
     const device = { threads: 2, arena: true };
     const decoder = new Decoder({ model, read: source.read, adapter, capacity: ids.length, device });
     const rows: number[] = [];
@@ -79,7 +86,7 @@ async function compare(source: WeightSource, { adapter, ids, stride }: Case): Pr
     );
     const script = new URL("compare.py", import.meta.url).pathname;
     const python = join(venv!, "bin", "python");
-    const printed = execFileSync(python, [script, join(folder, "model"), join(folder, "adapter"), file], {
+    const printed = execFileSync(python, [script, join(folder, "model"), files, file], {
       encoding: "utf8",
     });
     const found = JSON.parse(printed.trim().split("\n").at(-1)!);
