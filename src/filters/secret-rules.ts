@@ -1,0 +1,176 @@
+// The secrets that we know by their form, beside those that the scanner's preset knows. A rule looks at one line only
+// and is asked only where one of its anchors stands, so anchors must be part of every text that the rule finds. Forms
+// are those that the issuers document; what looks like a placeholder is none.
+
+import { hasAuthorization, hasLogin, hasWebToken } from "./logins.ts";
+import { isFilling, isPassword, isRandom } from "./plausible.ts";
+
+export type SecretRule = {
+  readonly name: string;
+  /** Lower case, found in either case. */
+  readonly anchors: readonly string[];
+  readonly holds: (line: string) => boolean;
+};
+
+/** A prefix of an issuer and what follows it, in the case that is written here. */
+function token(name: string, anchors: readonly string[], body: string): SecretRule {
+  const pattern = new RegExp(`(?<![A-Za-z0-9])(?:${body})(?![A-Za-z0-9])`, "g");
+  const holds = (line: string) => [...line.matchAll(pattern)].some(([found]) => !isFilling(bodyOf(found)));
+  return { name, anchors, holds };
+}
+
+/** The token without its prefix, which may have words in it such as "secret". */
+function bodyOf(found: string): string {
+  return found.slice(-24);
+}
+
+const issued: readonly SecretRule[] = [
+  token("AWS access key", ["akia", "asia", "abia", "acca"], "(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
+  token(
+    "GitLab token",
+    ["glpat-", "gldt-", "glrt-", "glcbt-", "glptt-"],
+    "gl(?:pat|dt|rt|cbt|ptt)-[\\w-]{20,64}",
+  ),
+  token("Google API key", ["aiza"], "AIza[\\w-]{35}"),
+  token("Google OAuth secret", ["gocspx-", "ya29."], "GOCSPX-[\\w-]{28}|ya29\\.[\\w-]{30,400}"),
+  token("Stripe key", ["_live_", "whsec_"], "[rs]k_live_[A-Za-z0-9]{20,247}|whsec_[A-Za-z0-9+/]{32,64}"),
+  token("Square token", ["sq0"], "sq0(?:atp|csp|idp)-[\\w-]{22,43}"),
+  token("Twilio key", ["twilio"], "SK[0-9a-f]{32}|[0-9a-f]{32}"),
+  token("PyPI token", ["pypi-"], "pypi-[\\w-]{50,1000}"),
+  token("RubyGems key", ["rubygems_"], "rubygems_[0-9a-f]{48}"),
+
+  token(
+    "npm login",
+    ["_authtoken", "_password"],
+    '(?<=_(?:authToken|password)\\s?=\\s?"?)[A-Za-z0-9+/=_.-]{16,}',
+  ),
+  token("Docker token", ["dckr_pat_", "dckr_oat_"], "dckr_[po]at_[\\w-]{24,40}"),
+  token("Hugging Face token", ["hf_"], "hf_[A-Za-z]{30,40}"),
+  token("OpenAI key", ["sk-"], "sk-[A-Za-z0-9]{48}|sk-(?:proj|svcacct|admin)-[\\w-]{40,200}"),
+  token("Anthropic key", ["sk-ant-"], "sk-ant-[a-z]{3,8}\\d\\d-[\\w-]{60,140}"),
+  token(
+    "model provider's key",
+    ["gsk_", "xai-", "pplx-", "r8_", "nvapi-"],
+    "gsk_[A-Za-z0-9]{52}|xai-[A-Za-z0-9]{80}|pplx-[A-Za-z0-9]{48,56}|r8_[A-Za-z0-9]{37}|nvapi-[\\w-]{60,70}",
+  ),
+  token("DigitalOcean token", ["dop_v1_", "doo_v1_", "dor_v1_"], "do[por]_v1_[0-9a-f]{64}"),
+  token("Databricks token", ["dapi"], "dapi[0-9a-f]{32}(?:-\\d)?"),
+  token(
+    "HashiCorp token",
+    ["hvs.", "hvb.", ".atlasv1."],
+    "hv[sb]\\.[\\w-]{24,300}|[A-Za-z0-9]{14}\\.atlasv1\\.[\\w-]{60,70}",
+  ),
+  token("Atlassian token", ["atatt3x", "atctt3x"], "AT[AC]TT3x[\\w=-]{40,250}"),
+  token("Telegram token", [":aa"], "\\d{8,10}:AA[\\w-]{33}"),
+  token(
+    "Discord address",
+    ["/api/webhooks/"],
+    "(?<=discord(?:app)?\\.com/api/webhooks/\\d{17,20}/)[\\w-]{60,80}",
+  ),
+  token(
+    "Microsoft address",
+    [".webhook.office.com"],
+    "(?<=webhook\\.office\\.com/webhookb2/)[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9a-f]{32}",
+  ),
+  token("Mailgun or Mailchimp key", ["key-", "-us"], "key-[0-9a-f]{32}|[0-9a-f]{32}-us\\d{1,2}"),
+  token("Sentry token", ["sntrys_", "sntryu_"], "sntry[su]_[\\w+/=-]{40,300}"),
+  token("Grafana token", ["glsa_", "glc_ey"], "glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}|glc_ey[\\w+/=-]{40,400}"),
+  token("New Relic key", ["nrak-", "nraa-", "nrii-"], "NR(?:AK|AA|II)-[A-Za-z0-9_-]{27,42}"),
+  token("Postman key", ["pmak-"], "PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
+  token("Doppler token", ["dp.pt.", "dp.st."], "dp\\.[ps]t\\.(?:[\\w-]{2,35}\\.)?[A-Za-z0-9]{40,44}"),
+  token("PlanetScale password", ["pscale_"], "pscale_(?:tkn|pw|oauth)_[\\w=.-]{32,64}"),
+  token(
+    "platform token",
+    ["sbp_", "nfp_", "hrku-", "figd_", "ntn_", "dt0c01.", "pul-"],
+    "sbp_[0-9a-f]{40}|nfp_[A-Za-z0-9]{36}|HRKU-[\\w-]{36,64}|figd_[\\w-]{40}|ntn_[A-Za-z0-9]{40,50}|dt0c01\\.[A-Z2-7]{24}\\.[A-Z2-7]{64}|pul-[0-9a-f]{40}",
+  ),
+  token("Airtable token", ["airtable"], "pat[A-Za-z0-9]{14}\\.[0-9a-f]{64}"),
+  token("Facebook token", ["eaac"], "EAAC[A-Za-z0-9]{60,250}"),
+  token("age key", ["age-secret-key-1"], "AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
+  token(
+    "Azure key",
+    ["accountkey=", "sharedaccesskey=", "sig="],
+    "(?<=(?:Account|SharedAccess)Key=)[A-Za-z0-9+/]{43,86}={1,2}|(?<=[?&]sig=)[A-Za-z0-9%+/]{43,90}(?:%3[dD]|=)",
+  ),
+];
+
+const PRIVATE_KEY =
+  /-----BEGIN (?:[A-Z0-9]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:["'`,;+\s\\]{0,6}$|(?:\\[rn]|\s){0,4}[A-Za-z0-9+/]{16})|^PuTTY-User-Key-File-\d: \S/;
+
+/** Names of what is kept secret, and a value right behind. */
+const KEYS =
+  "secrets?|tokens?|passw(?:or)?d|passphrase|passwd|pwd|credentials?|(?:api|access|auth|private|encryption|signing|master|account|client|shared|shared_?access|session|jwt|hmac|cookie)[_-]?keys?|(?:api|auth)[_-]?(?:secret|token)";
+const ASSIGNMENT = new RegExp(
+  `(?:${KEYS})[\\w-]{0,24}["'\`\\]]{0,2}(?:\\s{0,4}:\\s{0,2}[\\w<>|]{1,20})?\\s{0,4}(?::=|=>|={1,3}|:|,)\\s{0,4}(?:"([^"\\s]{10,256})"|'([^'\\s]{10,256})'|\`([^\`\\s]{10,256})\`|([\\w+/=.~-]{16,256})(?=$|[\\s;,&"'#<]))`,
+  "gi",
+);
+
+/** What stands right before a name whose value is meant to be refused, or to mean nothing. */
+const SPURIOUS = /(?:invalid|wrong|bad|fake|dummy|mock|sample|example|expired|unknown|test)[\s_-]?$/i;
+
+/** A name such as "password" or "api_key" with a value that no person would type as an example. */
+function hasAssignment(line: string): boolean {
+  for (const match of line.matchAll(ASSIGNMENT)) {
+    if (SPURIOUS.test(line.slice(Math.max(0, match.index - 12), match.index))) continue;
+    const [, double, single, back, bare] = match;
+    const quoted = double ?? single ?? back;
+    const value = longestPart(quoted ?? bare!);
+    if (isReadable(value) || value.startsWith("eyJ")) continue;
+    if (isRandom(value) || (quoted !== undefined && isStrong(value))) return true;
+  }
+  return false;
+}
+
+/** Of a path its longest name: "key/20240101/region/service" is no secret. */
+function longestPart(value: string): string {
+  const parts = value.split("/");
+  return parts.length < 3 ? value : parts.reduce((a, b) => (b.length > a.length ? b : a));
+}
+
+/** Base64 of plain text without a password in it. What begins with "eyJ" is a token of JSON, judged elsewhere. */
+function isReadable(value: string): boolean {
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return false;
+  const text = Buffer.from(value, "base64").toString("latin1");
+  return /^[ -~\s]+$/.test(text) && !isPassword(text.slice(text.indexOf(":") + 1));
+}
+
+/** A password with signs in it, as rules for passwords ask for. */
+function isStrong(value: string): boolean {
+  if (!/[!@#$%^&*?]/.test(value) || !/[A-Z]/.test(value) || !/[a-z]/.test(value)) return false;
+  return /^[\w!@#$%^&*?+=.~-]+$/.test(value) && isPassword(value);
+}
+
+/** Ours, in the order in which they are asked. */
+export const secretRules: readonly SecretRule[] = [
+  ...issued,
+  {
+    name: "private key",
+    anchors: ["private key", "putty-user-key-file-"],
+    holds: (line) => PRIVATE_KEY.test(line),
+  },
+  { name: "login in an address", anchors: ["://"], holds: (line) => line.includes("@") && hasLogin(line) },
+  { name: "authorization header", anchors: ["bearer ", "basic "], holds: hasAuthorization },
+  { name: "JSON Web Token", anchors: [".eyj"], holds: hasWebToken },
+  {
+    name: "assigned value",
+    anchors: [
+      ...["secret", "token", "passw", "passphrase", "pwd", "credential", "apikey", "api_key", "api-key"],
+      ...[
+        "access_key",
+        "access-key",
+        "accesskey",
+        "auth_key",
+        "auth-key",
+        "authkey",
+        "private_key",
+        "private-key",
+      ],
+      ...["privatekey", "encryption_key", "encryption-key", "encryptionkey", "signing_key", "signing-key"],
+      ...["signingkey", "master_key", "master-key", "masterkey", "account_key", "account-key", "accountkey"],
+      ...["client_key", "client-key", "clientkey", "shared_key", "shared-key", "sharedkey", "accesskey"],
+      ...["session_key", "session-key", "sessionkey", "jwt_key", "jwt-key", "jwtkey", "hmac_key", "hmac-key"],
+      ...["hmackey", "cookie_key", "cookie-key", "cookiekey"],
+    ],
+    holds: hasAssignment,
+  },
+];

@@ -1,0 +1,172 @@
+// Finds secrets in old contents, diffs and messages. The door to secretlint: its preset's rules are called directly,
+// one line at a time, because its core is asynchronous and slows down with every call (secretlint/secretlint#1653),
+// and its comments that switch rules off are not obeyed: a stranger's repository may not decide what is a secret.
+// Whether a line holds a secret depends on that line alone, so a content whose lines were all seen is not read again.
+
+import { rules as presetRules } from "@secretlint/secretlint-rule-preset-recommend";
+import type { SecretLintRuleContext, SecretLintSourceCode } from "@secretlint/types";
+import { createAnchors } from "./anchors.ts";
+import { createIdSet } from "./ids.ts";
+import { hasLogin } from "./logins.ts";
+import { isFilling } from "./plausible.ts";
+import { type SecretRule, secretRules } from "./secret-rules.ts";
+import type { ChangeFacts, CommitFacts, Verdict } from "./verdict.ts";
+
+export type Scanner = {
+  /** "secret" with the kind and where it stands; never the secret itself. Old and new content must be known to agree
+   * with the diff. */
+  scan(commit: CommitFacts, change: ChangeFacts): Verdict | undefined;
+};
+
+/** Anchors of what the preset finds, but for addresses with a login, which it is asked about when we are. */
+const presetRule: SecretRule = {
+  name: "known form",
+  anchors: [
+    ...[
+      "secret_access_key",
+      "secretaccesskey",
+      "secret_accesskey",
+      "secretaccess_key",
+      "x-oauth-basic",
+      "npm_",
+    ],
+    ...[
+      "xoxb-",
+      "xoxp-",
+      "xapp-",
+      "xoxa-",
+      "xoxo-",
+      "xoxr-",
+      "hooks.slack.com",
+      "t3blbkfj",
+      "sk-ant-",
+      "lin_api_",
+    ],
+    ...[
+      "shppa_",
+      "shpca_",
+      "shpat_",
+      "shpss_",
+      "ghp_",
+      "gho_",
+      "ghu_",
+      "ghs_",
+      "ghr_",
+      "github_pat_",
+      "ops_ey",
+    ],
+    "sg.",
+  ],
+  holds: (line) => askPreset(line),
+};
+
+const rules: readonly SecretRule[] = [presetRule, ...secretRules];
+const anchors = rules.flatMap((rule, number) => rule.anchors.map((literal) => ({ literal, number })));
+
+/** A scanner that remembers which contents it has seen to be free of secrets. */
+export function createScanner(): Scanner {
+  const finder = createAnchors(anchors.map(({ literal }) => literal));
+  const find = (text: string, skip: (text: string, start: number) => boolean, prefix: number) =>
+    findSecret(finder, { text, skip, prefix });
+  const clean = createIdSet();
+  let last: { readonly hash: string; readonly found: string | undefined } | undefined;
+  const inMessage = ({ hash, message }: CommitFacts) => {
+    if (last?.hash !== hash) last = { hash, found: find(message, never, 0) };
+    return last.found;
+  };
+  return {
+    scan: (commit, { old, oldOid, newOid, diff }) => {
+      const message = inMessage(commit);
+      if (message !== undefined) return verdict(message, "message");
+      const isClean = old === null || clean.has(oldOid);
+      const change = find(diff, isClean ? isNotAdded : never, 1);
+      if (change !== undefined) return verdict(change, "diff");
+      const before = isClean ? undefined : find(old, never, 0);
+      if (before !== undefined) return verdict(before, "old content");
+      clean.add(oldOid);
+      clean.add(newOid);
+      return undefined;
+    },
+  };
+}
+
+function verdict(kind: string, place: string): Verdict {
+  return { reason: "secret", detail: `${kind} in the ${place}` };
+}
+
+const never = () => false;
+
+/** Of a diff whose old content is free of secrets only the added lines can bring one, and its header. */
+function isNotAdded(text: string, start: number): boolean {
+  return text[start] === " " || text[start] === "-";
+}
+
+type Search = {
+  readonly text: string;
+  /** Tells lines that need not be looked at by where they start. */
+  readonly skip: (text: string, start: number) => boolean;
+  /** How many characters of each line are a diff's sign. */
+  readonly prefix: number;
+};
+
+/** The name of the first rule that holds for a line. */
+function findSecret(
+  finder: ReturnType<typeof createAnchors>,
+  { text, skip, prefix }: Search,
+): string | undefined {
+  let [start, end, line] = [-1, -1, ""];
+  let asked = new Set<number>();
+  let name: string | undefined;
+  finder.find(text, (literals, at) => {
+    if (at >= end) {
+      start = text.lastIndexOf("\n", at) + 1;
+      end = text.indexOf("\n", at);
+      if (end < 0) end = text.length;
+      line = "";
+      asked = new Set();
+      if (skip(text, start)) return false;
+      line = text.slice(start + prefix, end);
+    }
+    if (line === "") return false;
+    for (const literal of literals) {
+      const { number } = anchors[literal]!;
+      if (asked.has(number)) continue;
+      asked.add(number);
+      if (rules[number]!.holds(line)) name = rules[number]!.name;
+    }
+    return name !== undefined;
+  });
+  return name;
+}
+
+const reported: { readonly rule: string; readonly range: readonly [number, number] }[] = [];
+const handlers = createHandlers();
+
+function createHandlers() {
+  return presetRules
+    .filter(({ meta }) => !meta.id.endsWith("filter-comments"))
+    .map((rule) => {
+      const context: SecretLintRuleContext = {
+        sharedOptions: {},
+        createTranslator: () => (messageId) => ({
+          message: "",
+          messageId: String(messageId),
+          data: undefined as never,
+        }),
+        ignore: () => {},
+        report: ({ range }) => reported.push({ rule: rule.meta.id, range: [range[0]!, range[1]!] }),
+      };
+      return rule.create(context, {});
+    });
+}
+
+/** Asks the preset about a line; what it finds must also not look like a placeholder. */
+function askPreset(line: string): boolean {
+  reported.length = 0;
+  const source = { content: line, contentType: "text" } as unknown as SecretLintSourceCode;
+  for (const handler of handlers) handler.file?.(source);
+  return reported.some(({ rule, range }) => {
+    const found = line.slice(...range);
+    return /basicauth|connection-string/.test(rule) ? hasLogin(found) : !isFilling(found.slice(-24));
+  });
+}
