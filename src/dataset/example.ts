@@ -18,6 +18,8 @@ export type Example = {
   readonly time: number;
   /** Author name; no address is kept. */
   readonly author: string;
+  /** What it counts for in training, over 0 and at most 1: by the quality of its message; 1 where nothing is known. */
+  readonly weight: number;
 };
 
 /** Which side of a division by time: the oldest commits train, the newest test. */

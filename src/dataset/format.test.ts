@@ -9,8 +9,8 @@ import { applyPatch } from "../patch/apply.ts";
 import { createPatch } from "../patch/create.ts";
 import { printPatch } from "../patch/print.ts";
 import type { Example } from "./example.ts";
-import { formats } from "./format.ts";
-import { requestOf } from "./request.ts";
+import { answerOf, formats } from "./format.ts";
+import { type Request, requestOf } from "./request.ts";
 import { blobId, checkRoundTrip } from "./roundtrip.ts";
 
 type Change = Parameters<typeof createPatch>[0];
@@ -25,6 +25,7 @@ function exampleOf(change: Change, message = "Change it\n"): Example {
     parent: null,
     time: 0,
     author: "A",
+    weight: 1,
   };
 }
 
@@ -57,11 +58,13 @@ test("2,000 random changes come back from every format byte for byte", () => {
     const result = checkRoundTrip(example, blob);
     assert.ok(result.ok, `${result.ok ? "" : result.reason}\n${example.diff}`);
     for (const format of Object.values(formats)) {
-      const answer = format.answer(example);
-      const patch = answer.ok ? format.parse(answer.value, requestOf(example)) : answer;
-      assert.ok(patch.ok, patch.ok ? "" : patch.reason);
-      assert.deepEqual(applyPatch(patch.value, change.old), { ok: true, value: change.new });
-      assert.equal(patch.value.kind, result.value.kind);
+      const answer = answerOf(format, example);
+      const patches = answer.ok ? format.parse(answer.value, requestOf(example)) : answer;
+      assert.ok(patches.ok, patches.ok ? "" : patches.reason);
+      const [patch, ...rest] = patches.value;
+      assert.equal(rest.length, 0);
+      assert.deepEqual(applyPatch(patch!, change.old), { ok: true, value: change.new });
+      assert.equal(patch!.kind, result.value.kind);
     }
   }
 });
@@ -90,7 +93,7 @@ It was too low
 Change:
 `,
   );
-  assert.deepEqual(formats.region.answer(EXAMPLE), {
+  assert.deepEqual(answerOf(formats.region, EXAMPLE), {
     ok: true,
     value: `@2,2
 const a = 2;\r
@@ -122,7 +125,7 @@ Diff:
 `,
   );
   const diff = EXAMPLE.diff.replace("--- ", "index 1111111..2222222 100644\n--- ");
-  assert.deepEqual(formats.diff.answer({ ...EXAMPLE, diff }), {
+  assert.deepEqual(answerOf(formats.diff, { ...EXAMPLE, diff }), {
     ok: true,
     value: `diff --git a/src/a b.js b/src/a b.js
 --- a/src/a b.js\t
@@ -144,20 +147,25 @@ Diff:
   });
 });
 
+/** A request of one file, shown whole. */
+function asking(path: string, old: string | null, message = ""): Request {
+  return { message, files: [{ path, old, role: "change", shown: "all" }] };
+}
+
 test("prompts of a file to create, and of an empty one", () => {
-  const request = { message: "Add it", path: "new", old: null };
+  const request = asking("new", null, "Add it");
   assert.equal(formats.region.prompt(request), "New file: new\nMessage: Add it\nChange:\n");
-  assert.equal(formats.region.prompt({ ...request, old: "" }), "File: new\nMessage: Add it\nChange:\n");
+  assert.equal(formats.region.prompt(asking("new", "", "Add it")), "File: new\nMessage: Add it\nChange:\n");
   assert.equal(formats.diff.prompt(request), "Message: Add it\nNew file: new\nDiff:\n");
 });
 
 test("region answers of whole files and renames", () => {
-  const answerOf = (change: Change) => formats.region.answer(exampleOf(change));
-  const made = answerOf({ path: "f", old: null, new: "@a\nb", mode: "100755" });
+  const regionOf = (change: Change) => answerOf(formats.region, exampleOf(change));
+  const made = regionOf({ path: "f", old: null, new: "@a\nb", mode: "100755" });
   assert.deepEqual(made, { ok: true, value: "@create 100755\n\\@a\nb\n\\ No newline at end of file\n" });
-  assert.deepEqual(answerOf({ path: "f", old: null, new: "" }), { ok: true, value: "@create 100644\n" });
-  assert.deepEqual(answerOf({ path: "f", old: "a\n", new: null }), { ok: true, value: "@delete\n" });
-  assert.deepEqual(answerOf({ path: "g", from: "f", old: "a\nb\n", new: "a\nb\nc\n" }), {
+  assert.deepEqual(regionOf({ path: "f", old: null, new: "" }), { ok: true, value: "@create 100644\n" });
+  assert.deepEqual(regionOf({ path: "f", old: "a\n", new: null }), { ok: true, value: "@delete\n" });
+  assert.deepEqual(regionOf({ path: "g", from: "f", old: "a\nb\n", new: "a\nb\nc\n" }), {
     ok: true,
     value: "@rename g\n@3,0\nc\n",
   });
@@ -174,7 +182,7 @@ const INEXPRESSIBLE: readonly (readonly [reason: string, diff: string])[] = [
 
 for (const [reason, diff] of INEXPRESSIBLE) {
   test(`the region format has no answer for: ${reason} (${diff.length})`, () => {
-    assert.deepEqual(formats.region.answer({ ...EXAMPLE, path: "f", diff }), { ok: false, reason });
+    assert.deepEqual(answerOf(formats.region, { ...EXAMPLE, path: "f", diff }), { ok: false, reason });
   });
 }
 
@@ -213,18 +221,18 @@ const ANSWERS: readonly (readonly [answer: string, result: string | RegExp])[] =
 
 for (const [answer, wanted] of ANSWERS) {
   test(`region answer ${JSON.stringify(answer)}`, () => {
-    const patch = formats.region.parse(answer, { message: "", path: "f", old: THREE });
-    const result = patch.ok ? applyPatch(patch.value, THREE) : patch;
+    const patches = formats.region.parse(answer, asking("f", THREE));
+    const result = patches.ok ? applyPatch(patches.value[0]!, THREE) : patches;
     if (typeof wanted === "string") assert.deepEqual(result, { ok: true, value: wanted });
     else assert.match(result.ok ? `taken: ${result.value}` : result.reason, wanted);
   });
 }
 
 test("without a file only @create is taken", () => {
-  const request = { message: "", path: "f", old: null };
+  const request = asking("f", null);
   assert.deepEqual(formats.region.parse("@create 100644\n\n", request), {
     ok: true,
-    value: createPatch({ path: "f", old: null, new: "\n" }),
+    value: [createPatch({ path: "f", old: null, new: "\n" })],
   });
   for (const answer of ["@1,0\na\n", "@delete\n", "@rename g\n"]) {
     assert.deepEqual(formats.region.parse(answer, request), {
@@ -235,11 +243,11 @@ test("without a file only @create is taken", () => {
 });
 
 test("the diff format mends what needs no guess and refuses the rest", () => {
-  const request = { message: "", path: "f", old: THREE };
+  const request = asking("f", THREE);
   const parse = (answer: string) => formats.diff.parse(answer, request);
   const wanted = createPatch({ path: "f", old: THREE, new: "a\nB\nc" });
-  assert.deepEqual(parse(printPatch(wanted)), { ok: true, value: wanted });
-  assert.deepEqual(parse("--- a/other\n+++ b/other\n@@ -7 +7 @@\n-b\n+B"), { ok: true, value: wanted });
+  assert.deepEqual(parse(printPatch(wanted)), { ok: true, value: [wanted] });
+  assert.deepEqual(parse("--- a/other\n+++ b/other\n@@ -7 +7 @@\n-b\n+B"), { ok: true, value: [wanted] });
   assert.equal(parse(printPatch(wanted) + printPatch(wanted)).ok, false);
   assert.equal(parse("@@ -1 +1 @@\n-x\n+y\n").ok, false);
 });
@@ -250,15 +258,15 @@ test("mutated answers never throw, and what is taken changes the file", () => {
   let taken = 0;
   for (let round = 0; round < 3000; round++) {
     const format = round % 2 === 0 ? formats.region : formats.diff;
-    const answer = format.answer(EXAMPLE);
+    const answer = answerOf(format, EXAMPLE);
     assert.ok(answer.ok);
     const at = random.below(answer.value.length);
     const piece = pieces[random.below(pieces.length)]!;
     const text = answer.value.slice(0, at) + piece + answer.value.slice(at + random.below(8));
-    const patch = format.parse(text, requestOf(EXAMPLE));
-    if (!patch.ok) continue;
+    const patches = format.parse(text, requestOf(EXAMPLE));
+    if (!patches.ok) continue;
     taken++;
-    const result = applyPatch(patch.value, EXAMPLE.old);
+    const result = applyPatch(patches.value[0]!, EXAMPLE.old);
     assert.ok(result.ok && result.value !== EXAMPLE.old);
   }
   assert.ok(taken > 100, `${taken} taken`);

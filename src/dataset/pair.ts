@@ -2,12 +2,14 @@
 // carries no sign for a file that does not exist yet: an empty content is one that is to be created.
 
 import { failure, type Result, success } from "../base/result.ts";
-import type { Request } from "./request.ts";
 
 const DELIMITER = "<pad>";
 
-/** The request that a `.file` text stands for. */
-export function parsePair(text: string): Result<Request> {
+/** A message and the one file to change; `null` is a file to create. */
+export type Pair = { readonly message: string; readonly path: string; readonly old: string | null };
+
+/** What a `.file` text stands for. */
+export function parsePair(text: string): Result<Pair> {
   const start = text.indexOf(DELIMITER);
   const end = start < 0 ? -1 : text.indexOf(`${DELIMITER}\n`, start + DELIMITER.length);
   if (end < 0) return failure(`no line ${DELIMITER}PATH${DELIMITER} after the message`);

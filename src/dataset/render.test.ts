@@ -2,63 +2,57 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import type { Example } from "./example.ts";
+import { BYTES } from "../../test/bytes.ts";
 import { formats } from "./format.ts";
-import { renderExamples, renderPrompt } from "./render.ts";
-import { requestOf } from "./request.ts";
+import { renderExamples, renderPrompt, renderTexts } from "./render.ts";
+import type { Request } from "./request.ts";
 
-const BYTES: Tokenizer = {
-  encode: async (text) => [...Buffer.from(text)],
-  encodeBatch: async (texts) => texts.map((text) => [...Buffer.from(text)]),
-  decode: async (ids) => Buffer.from(ids).toString(),
-  vocabSize: 258,
-  eosId: 256,
-  bosId: 257,
-  addBos: false,
-  files: () => ({}),
-};
-
-const EXAMPLE: Example = {
+const REQUEST: Request = {
   message: "m\n",
-  path: "f",
-  old: "a\n",
-  diff: "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+é\n",
-  commit: "c",
-  parent: null,
-  time: 0,
-  author: "A",
+  files: [{ path: "f", old: "a\n", role: "change", shown: "all" }],
 };
+const PROMPT = formats.region.prompt(REQUEST);
+const TEXTS = { prompt: PROMPT, answer: "@1,1\né\n", weight: 0.5 };
 
 test("prompt, answer and EOS, the prompt as in use", async () => {
-  const result = (await renderExamples(BYTES, formats.region, [EXAMPLE]))[0]!;
-  assert.ok(result.ok);
-  const { ids, promptLength, answerBytes } = result.value;
-  const prompt = await renderPrompt(BYTES, formats.region, requestOf(EXAMPLE));
-  assert.deepEqual([...ids.subarray(0, promptLength)], prompt);
+  const [rendered, ...rest] = await renderTexts(BYTES, [TEXTS]);
+  assert.equal(rest.length, 0);
+  const { ids, promptLength, answerBytes, weight } = rendered!;
+  assert.deepEqual([...ids.subarray(0, promptLength)], await renderPrompt(BYTES, formats.region, REQUEST));
   assert.equal(await BYTES.decode([...ids.subarray(promptLength, -1)]), "@1,1\né\n");
   assert.equal(ids.at(-1), 256);
-  assert.equal(answerBytes, 8);
+  assert.deepEqual([answerBytes, weight], [8, 0.5]);
 });
 
 test("BOS only where the tokenizer asks for it", async () => {
   const withBos = { ...BYTES, addBos: true };
-  const request = requestOf(EXAMPLE);
-  const prompt = await renderPrompt(BYTES, formats.diff, request);
-  assert.deepEqual(await renderPrompt(withBos, formats.diff, request), [257, ...prompt]);
-  const result = (await renderExamples(withBos, formats.diff, [EXAMPLE]))[0]!;
-  assert.ok(result.ok);
-  assert.equal(result.value.ids[0], 257);
-  assert.equal(result.value.promptLength, prompt.length + 1);
+  const prompt = await renderPrompt(BYTES, formats.diff, REQUEST);
+  assert.deepEqual(await renderPrompt(withBos, formats.diff, REQUEST), [257, ...prompt]);
+  const [rendered] = await renderTexts(withBos, [{ ...TEXTS, prompt: formats.diff.prompt(REQUEST) }]);
+  assert.equal(rendered!.ids[0], 257);
+  assert.equal(rendered!.promptLength, prompt.length + 1);
 });
 
-test("a batch keeps its order around an example without an answer", async () => {
-  const bad = { ...EXAMPLE, diff: "" };
-  const other = { ...EXAMPLE, message: "longer message" };
-  const results = await renderExamples(BYTES, formats.region, [EXAMPLE, bad, other]);
-  assert.deepEqual(
-    results.map((result) => result.ok),
-    [true, false, true],
-  );
-  assert.deepEqual(results[2], (await renderExamples(BYTES, formats.region, [other]))[0]);
+test("a batch keeps its order, each as it is alone", async () => {
+  const texts = [TEXTS, { ...TEXTS, prompt: "longer prompt" }, { ...TEXTS, answer: "" }];
+  const alone = await Promise.all(texts.map((one) => renderTexts(BYTES, [one])));
+  assert.deepEqual(await renderTexts(BYTES, texts), alone.flat());
+});
+
+test("examples by themselves keep their order around one without an answer", async () => {
+  const diff = "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+é\n";
+  const example = {
+    message: "m",
+    path: "f",
+    old: "a\n",
+    diff,
+    commit: "c",
+    parent: null,
+    time: 0,
+    author: "A",
+  };
+  const examples = [diff, "", diff].map((text) => ({ ...example, diff: text, weight: 0.5 }));
+  const [first, bad, last] = await renderExamples(BYTES, formats.region, examples);
+  assert.deepEqual(first, { ok: true, value: (await renderTexts(BYTES, [TEXTS]))[0] });
+  assert.deepEqual([bad!.ok, last], [false, first]);
 });

@@ -1,13 +1,13 @@
-// Turns examples and requests into ids, for training and for use alike: prompt and answer are encoded apart, so
-// that the border between them is always a border between tokens. BOS where the tokenizer's reference puts it.
+// Turns prompts and answers into ids, for training and for use alike: prompt and answer are encoded apart, so that
+// the border between them is always a border between tokens. BOS where the tokenizer's reference puts it.
 
 import { type Result, success } from "../base/result.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type { Example } from "./example.ts";
-import type { Format } from "./format.ts";
+import { answerOf, type Format } from "./format.ts";
 import { type Request, requestOf } from "./request.ts";
 
-/** An example as ids, and where its answer begins. */
+/** A prompt and its answer as ids, and where the answer begins. */
 export type Rendered = {
   /** BOS where it is due, prompt, answer, EOS. */
   readonly ids: Int32Array;
@@ -15,29 +15,45 @@ export type Rendered = {
   readonly promptLength: number;
   /** UTF-8 bytes of the answer: the measure that tokenizers share. */
   readonly answerBytes: number;
+  /** What it counts for in training, over 0 and at most 1. */
+  readonly weight: number;
 };
 
-/** One result for each example, in order; all texts are encoded in one call. */
+export type Texts = { readonly prompt: string; readonly answer: string; readonly weight: number };
+
+/** All texts as ids, in order; they are encoded in one call. */
+export async function renderTexts(
+  tokenizer: Tokenizer,
+  texts: readonly Texts[],
+): Promise<readonly Rendered[]> {
+  const ids = await tokenizer.encodeBatch(texts.flatMap(({ prompt, answer }) => [prompt, answer]));
+  return texts.map(({ answer, weight }, i) => {
+    const prompt = withBos(tokenizer, ids[2 * i]!);
+    const whole = [...prompt, ...ids[2 * i + 1]!, tokenizer.eosId];
+    return {
+      ids: Int32Array.from(whole),
+      promptLength: prompt.length,
+      answerBytes: Buffer.byteLength(answer),
+      weight,
+    };
+  });
+}
+
+/** One result for each example, its file shown whole, in order, however long: how large examples are by themselves. */
 export async function renderExamples(
   tokenizer: Tokenizer,
   format: Format,
   examples: readonly Example[],
 ): Promise<readonly Result<Rendered>[]> {
-  const answers = examples.map((example) => format.answer(example));
-  const texts = answers.flatMap((answer, i) =>
-    answer.ok ? [format.prompt(requestOf(examples[i]!)), answer.value] : [],
-  );
-  const ids = (await tokenizer.encodeBatch(texts)).values();
-  return answers.map((answer) => {
-    if (!answer.ok) return answer;
-    const prompt = withBos(tokenizer, ids.next().value!);
-    const whole = [...prompt, ...ids.next().value!, tokenizer.eosId];
-    return success({
-      ids: Int32Array.from(whole),
-      promptLength: prompt.length,
-      answerBytes: Buffer.byteLength(answer.value),
-    });
+  const answers = examples.map((example) => answerOf(format, example));
+  const texts = answers.flatMap((answer, i) => {
+    const { weight } = examples[i]!;
+    return answer.ok
+      ? [{ prompt: format.prompt(requestOf(examples[i]!)), answer: answer.value, weight }]
+      : [];
   });
+  const rendered = (await renderTexts(tokenizer, texts)).values();
+  return answers.map((answer) => (answer.ok ? success(rendered.next().value!) : answer));
 }
 
 /** The ids that a model goes on from. */

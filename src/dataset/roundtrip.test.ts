@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Example } from "./example.ts";
+import { answerOf, formats } from "./format.ts";
+import { isSameDiff } from "./raw-diff.ts";
 import { blobId, checkRoundTrip } from "./roundtrip.ts";
 
 const GOOD: Example = {
@@ -14,6 +16,7 @@ const GOOD: Example = {
   parent: null,
   time: 0,
   author: "A",
+  weight: 1,
 };
 const BLOB = { oid: "61780798228d17af2d34fce4cfbdf35556832472", algorithm: "sha1" } as const;
 
@@ -23,12 +26,43 @@ test("hashes are git's", () => {
   assert.equal(blobId("", "sha256"), "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813");
 });
 
+test("what one format alone can express is sound", () => {
+  for (const [diff, old] of [
+    [MODES, "b\n"],
+    [MODES + GOOD.diff.slice(GOOD.diff.indexOf("--- ")), "a\n"],
+  ] as const) {
+    const example = { ...GOOD, old, diff };
+    const result = checkRoundTrip(example, BLOB);
+    assert.ok(result.ok, result.ok ? "" : result.reason);
+    assert.deepEqual(answerOf(formats.region, example), { ok: false, reason: "mode change" });
+    assert.deepEqual(answerOf(formats.diff, example), { ok: true, value: diff });
+  }
+});
+
+test("a raw diff answer is held against its diff without reading it again", () => {
+  const patch = checkRoundTrip(GOOD, BLOB);
+  assert.ok(patch.ok);
+  const wanted = { patch: patch.value, diff: GOOD.diff };
+  const answer = GOOD.diff.replace(/index .*\n/, "");
+  assert.equal(isSameDiff(answer, wanted), true);
+  for (const [from, to] of [
+    ["+b", "+c"],
+    ["b/f", "b/g"],
+    ["-a\n", ""],
+    ["--- a/f", "old mode 100644\nnew mode 100755\n--- a/f"],
+    ["--- a/f", "deleted file mode 100644\n--- a/f"],
+  ] as const) {
+    assert.equal(isSameDiff(answer.replace(from, to), wanted), false, from);
+  }
+});
+
 test("a sound example gives its patch", () => {
   const result = checkRoundTrip(GOOD, BLOB);
   assert.equal(result.ok && result.value.kind, "modify");
 });
 
-const MODE = "diff --git a/f b/f\nold mode 100644\nnew mode 100755\n";
+const MODES = "diff --git a/f b/f\nold mode 100644\nnew mode 100755\n";
+const LINK = "diff --git a/f b/f\nnew file mode 120000\n--- /dev/null\n+++ b/f\n@@ -0,0 +1 @@\n+b\n";
 const FAILURES: readonly (readonly [example: Example, blob: typeof BLOB | null, reason: RegExp])[] = [
   [{ ...GOOD, diff: GOOD.diff.slice(0, -1) }, BLOB, /^parse: line 7: the last line has no newline$/],
   [{ ...GOOD, diff: GOOD.diff + GOOD.diff }, BLOB, /^parse: a diff of 2 files$/],
@@ -36,7 +70,7 @@ const FAILURES: readonly (readonly [example: Example, blob: typeof BLOB | null, 
   [{ ...GOOD, old: "c\n" }, BLOB, /^apply: hunk 1: expected line 1 to be "a", found "c"$/],
   [GOOD, { ...BLOB, oid: "0".repeat(40) as typeof BLOB.oid }, /^blob: /],
   [GOOD, null, /^blob: /],
-  [{ ...GOOD, old: "b\n", diff: MODE }, BLOB, /^region: mode change$/],
+  [{ ...GOOD, old: null, diff: LINK }, BLOB, /^region: symlink$/],
 ];
 
 for (const [example, blob, reason] of FAILURES) {

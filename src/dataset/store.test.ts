@@ -23,7 +23,17 @@ function withFolder(body: (folder: string) => void): void {
 }
 
 function example(message: string): Example {
-  return { message, path: "f", old: null, diff: "d", commit: "c", parent: null, time: 1, author: "A" };
+  return {
+    message,
+    path: "f",
+    old: null,
+    diff: "d",
+    commit: "c",
+    parent: null,
+    time: 1,
+    author: "A",
+    weight: 1,
+  };
 }
 
 test("examples come back in order, odd line breaks and large lines included", () => {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
 import { type AtomicFile, openAtomic, readJson, writeJson } from "../base/files.ts";
 import type { Example, Split } from "./example.ts";
+import { createLineBuffer } from "./line-buffer.ts";
 import { readLines } from "./lines.ts";
 
 /** The splits, oldest first. */
@@ -27,6 +28,8 @@ export type DatasetManifest = {
   readonly examples: Readonly<Record<Split, number>>;
   /** Named counters of the harvest, such as records dropped by reason. */
   readonly counters: Readonly<Record<string, number>>;
+  /** Examples kept and set aside on each side; absent in older datasets. */
+  readonly division?: Readonly<Record<string, unknown>>;
   readonly options: Readonly<Record<string, unknown>>;
   /** Where and when it was made, as plain data of the caller. */
   readonly created: Readonly<Record<string, unknown>>;
@@ -35,10 +38,12 @@ export type DatasetManifest = {
 };
 
 /** What the caller of `finish` knows. */
-export type ManifestPart = Pick<DatasetManifest, "counters" | "options" | "created">;
+export type ManifestPart = Pick<DatasetManifest, "counters" | "division" | "options" | "created">;
 
 export type DatasetWriter = {
   write(split: Split, example: Example): void;
+  /** The same from the example's JSON line, newline included. */
+  writeLine(split: Split, line: Uint8Array): void;
   drop(record: Dropped): void;
   /** Gives the files their names and writes the manifest. */
   finish(part: ManifestPart): DatasetManifest;
@@ -66,6 +71,10 @@ export function createDatasetWriter(folder: string): DatasetWriter {
       files.get(`${split}.jsonl`)!.write(example);
       examples[split]++;
     },
+    writeLine: (split, line) => {
+      files.get(`${split}.jsonl`)!.writeLine(line);
+      examples[split]++;
+    },
     drop: (record) => files.get("dropped.jsonl")!.write(record),
     finish: (part) => {
       // Without the manifest a half-renamed folder cannot be taken for a dataset.
@@ -79,7 +88,12 @@ export function createDatasetWriter(folder: string): DatasetWriter {
   };
 }
 
-type LineFile = { write(record: object): void; commit(): string; abort(): void };
+type LineFile = {
+  write(record: object): void;
+  writeLine(line: Uint8Array): void;
+  commit(): string;
+  abort(): void;
+};
 
 function openAll(folder: string): ReadonlyMap<string, LineFile> {
   const files = new Map<string, LineFile>();
@@ -92,24 +106,28 @@ function openAll(folder: string): ReadonlyMap<string, LineFile> {
   return files;
 }
 
+const BYTES_PER_WRITE = 1 << 18;
+
 /** JSON lines into a file, gathered into larger writes; `commit` returns the sha256 of the whole. */
 function lineFile(file: AtomicFile): LineFile {
   const hash: Hash = createHash("sha256");
-  let waiting: string[] = [];
-  let size = 0;
+  const waiting = createLineBuffer();
   const flush = () => {
-    const bytes = Buffer.from(waiting.join(""));
+    const bytes = waiting.take();
     hash.update(bytes);
     file.write(bytes);
-    waiting = [];
-    size = 0;
+  };
+  const flushFull = () => {
+    if (waiting.size() >= BYTES_PER_WRITE) flush();
   };
   return {
     write: (record) => {
-      const line = `${JSON.stringify(record)}\n`;
-      waiting.push(line);
-      size += line.length;
-      if (size > 1 << 16) flush();
+      waiting.add(record);
+      flushFull();
+    },
+    writeLine: (line) => {
+      waiting.addLine(line);
+      flushFull();
     },
     commit: () => {
       flush();
@@ -139,10 +157,12 @@ const FIELDS: Readonly<Record<keyof Example, readonly string[]>> = {
   parent: ["string", "null"],
   time: ["number"],
   author: ["string"],
+  weight: ["number"],
 };
 
 function parseExample(line: string, place: string): Example {
-  const value = parseObject(line, place);
+  // Lines written before there were weights have none.
+  const value: Record<string, unknown> = { weight: 1, ...parseObject(line, place) };
   for (const [name, types] of Object.entries(FIELDS)) {
     const found = value[name] === null ? "null" : typeof value[name];
     if (!types.includes(found)) {

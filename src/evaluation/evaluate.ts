@@ -2,16 +2,25 @@
 // writes when asked. Same examples and format for every arm make them comparable; that is the caller's part.
 
 import type { Example } from "../dataset/example.ts";
-import type { FittingExample } from "../dataset/fitting.ts";
+import type { Packed } from "../dataset/fitting.ts";
 import { type Format, patchOf } from "../dataset/format.ts";
-import { requestOf } from "../dataset/request.ts";
-import { type Suggestion, suggest, type Writer } from "../generation/suggest.ts";
+import { type WantedChange, withoutIndex } from "../dataset/raw-diff.ts";
+import type { Rendered } from "../dataset/render.ts";
+import {
+  type Change,
+  type FileChange,
+  type Suggestion,
+  suggest,
+  type Writer,
+} from "../generation/suggest.ts";
 import { applyPatch } from "../patch/apply.ts";
-import type { Patch } from "../patch/hunk.ts";
 import type { Engine } from "../training/engine.ts";
 import { sequenceLosses } from "../training/loss.ts";
 import { bitsPerByte, editSimilarity, type Interval, type Measured, meanWithBootstrap } from "./metrics.ts";
 import { rouge, rougeLsum } from "./rouge.ts";
+
+/** A held-out request with the changes that answer it, and their ids. */
+export type HeldOut = { readonly rendered: Rendered; readonly packed: Packed };
 
 export type Likelihood = {
   readonly answers: number;
@@ -24,7 +33,8 @@ export type Likelihood = {
 /** What became of one request. */
 export type Written = {
   readonly commit: string;
-  readonly path: string;
+  /** The files to change, in order. */
+  readonly paths: readonly string[];
   readonly message: string;
   readonly answer: string;
   readonly reason: string | null;
@@ -60,75 +70,116 @@ const STEMMED = { useStemmer: true };
 
 const BOOTSTRAP = { seed: 1, samples: 1000 };
 
-/** Likelihood of the held-out answers under an engine's weights. */
-export async function measureLikelihood(
-  engine: Engine,
-  heldOut: readonly FittingExample[],
-  signal: AbortSignal,
-): Promise<Likelihood> {
-  const losses = await sequenceLosses(
-    engine,
-    heldOut.map((item) => item.rendered),
-    signal,
-  );
-  const values = heldOut.map(({ example, rendered }, i): Measured => {
+/** What is measured already, by place in the list of what is to be measured. */
+export type Known<T> = ReadonlyMap<number, T>;
+
+/** A figure that is new, and whose it is. */
+export type Figure<T> = { readonly index: number; readonly value: T };
+
+/** Likelihood of the held-out answers under an engine's weights, short ones first. Yields what each answer costs, in
+ * nats, and stops between two of them. */
+export async function* measureLikelihood(
+  engine: () => Engine,
+  heldOut: readonly HeldOut[],
+  { known, signal }: { readonly known: Known<number>; readonly signal: AbortSignal },
+): AsyncGenerator<Figure<number>, Likelihood> {
+  const losses = new Map(known);
+  const order = heldOut
+    .map((_, index) => index)
+    .sort((a, b) => heldOut[a]!.rendered.ids.length - heldOut[b]!.rendered.ids.length || a - b);
+  for (const index of order) {
+    if (losses.has(index)) continue;
+    signal.throwIfAborted();
+    const [value] = await sequenceLosses(engine(), [heldOut[index]!.rendered]);
+    losses.set(index, value!);
+    yield { index, value: value! };
+  }
+  return summarizeLosses(heldOut, losses);
+}
+
+function summarizeLosses(heldOut: readonly HeldOut[], losses: Known<number>): Likelihood {
+  const values = heldOut.map(({ packed, rendered }, i): Measured => {
     const bytes = Math.max(1, rendered.answerBytes);
-    return { commit: example.commit, value: bitsPerByte(losses[i]!, bytes), weight: bytes };
+    return { commit: commitOf(packed), value: bitsPerByte(losses.get(i)!, bytes), weight: bytes };
   });
-  const total = losses.reduce((sum, loss) => sum + loss, 0);
   return {
     answers: heldOut.length,
     bytes: heldOut.reduce((sum, item) => sum + item.rendered.answerBytes, 0),
     bits_per_byte: meanWithBootstrap(values, BOOTSTRAP),
-    log_likelihood: -total / heldOut.length,
+    log_likelihood: -heldOut.reduce((sum, _, i) => sum + losses.get(i)!, 0) / heldOut.length,
   };
 }
 
-/** Asks for each example's change in turn, yields what became of it, and returns the shares and means of all. */
+function commitOf({ examples }: Packed): string {
+  return examples[0]!.commit;
+}
+
+/** An answer of more than three times the tokens that it should have cannot be exact any more; short ones have this. */
+const LEAST_TOKENS = 64;
+
+/** Tokens that a held-out answer may have. */
+export function answerLimit({ ids, promptLength }: Rendered, max_new_tokens: number): number {
+  return Math.min(max_new_tokens, Math.max(LEAST_TOKENS, 3 * (ids.length - promptLength)));
+}
+
+/** Asks for each change in turn, yields what became of it, and returns the shares and means of all. Stops between two
+ * requests when `signal` says so; the writer's own signal ends an answer. */
 export async function* measureWriting(
-  writer: Writer,
-  examples: readonly Example[],
-): AsyncGenerator<Written, Generated> {
-  const written: Written[] = [];
-  for (const example of examples) {
-    const judged = judge(example, writer.format, await suggest(writer, requestOf(example)));
-    written.push(judged);
-    yield judged;
+  writer: () => Writer,
+  heldOut: readonly HeldOut[],
+  { known, signal }: { readonly known: Known<Written>; readonly signal: AbortSignal },
+): AsyncGenerator<Figure<Written>, Generated> {
+  const written = new Map(known);
+  for (const [index, { packed, rendered }] of heldOut.entries()) {
+    if (written.has(index)) continue;
+    signal.throwIfAborted();
+    const all = writer();
+    const limited = { ...all, max_new_tokens: answerLimit(rendered, all.max_new_tokens) };
+    const value = judge(packed, all.format, await suggest(limited, packed.request));
+    written.set(index, value);
+    yield { index, value };
   }
-  return summarize(written);
+  return summarize(heldOut.map((_, i) => written.get(i)!));
 }
 
 /** Compares one suggestion with what the commit really did. */
-export function judge(example: Example, format: Format, { answer, change }: Suggestion): Written {
-  const wanted = format.answer(example);
-  const reference = wanted.ok ? wanted.value : "";
-  const scores = rouge(reference, answer.text, STEMMED);
+export function judge(packed: Packed, format: Format, { answer, change }: Suggestion): Written {
+  const { request, examples } = packed;
+  const wanted = examples.flatMap((example): WantedChange[] => {
+    const patch = patchOf(example);
+    return patch.ok ? [{ patch: patch.value, diff: example.diff }] : [];
+  });
+  const reference = format.answer(request, wanted);
+  const diff = wanted.map((one) => withoutIndex(one.diff)).join("");
+  const printed = change.ok ? change.value.diff : answer.text;
+  const scores = rouge(diff, printed, STEMMED);
   return {
-    commit: example.commit,
-    path: example.path,
-    message: example.message,
+    commit: commitOf(packed),
+    paths: examples.map(({ path }) => path),
+    message: request.message,
     answer: answer.text,
     reason: change.ok ? null : change.reason,
     diff: change.ok ? change.value.diff : null,
-    parsed: answer.ended && format.read(answer.text, requestOf(example)).ok,
+    parsed: answer.ended && format.read(answer.text, request).ok,
     applied: change.ok,
-    exact: change.ok && isSame(example, change.value),
-    edit_similarity: editSimilarity(reference, answer.text),
+    exact: change.ok && examples.every((example) => isDone(example, change.value)),
+    edit_similarity: editSimilarity(reference.ok ? reference.value : "", answer.text),
     rouge1: scores.rouge1.f,
     rouge2: scores.rouge2.f,
     rougeL: scores.rougeL.f,
-    rougeLsum: rougeLsum(reference, answer.text, STEMMED).f,
+    rougeLsum: rougeLsum(diff, printed, STEMMED).f,
     tokens: answer.tokens,
     seconds: answer.seconds,
   };
 }
 
 /** Exact is the resulting file, and its name where that changes; two diffs may differ and still mean the same. */
-function isSame(example: Example, change: { readonly patch: Patch; readonly after: string | null }): boolean {
+function isDone(example: Example, { files }: Change): boolean {
   const patch = patchOf(example);
   if (!patch.ok) return false;
-  const after = applyPatch(patch.value, example.old);
-  return after.ok && after.value === change.after && patch.value.path === change.patch.path;
+  const wanted = applyPatch(patch.value, example.old);
+  const found: FileChange | undefined = files.find(({ before }) => before === example.path);
+  return wanted.ok && found?.after === wanted.value && found.patch.path === patch.value.path;
 }
 
 function summarize(written: readonly Written[]): Generated {

@@ -2,7 +2,8 @@
 // length; the attention operator writes the cache in place. Knows ids and logits, no text.
 
 import type { Adapter } from "../adapters/adapter.ts";
-import { blockHooks } from "../adapters/hooks.ts";
+import { frozenArrays } from "../adapters/frozen.ts";
+import { blockHooks, blockVariant, embeddingStage, headStage } from "../adapters/hooks.ts";
 import { gather, reshape } from "../graph/build.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
@@ -46,7 +47,7 @@ export class Decoder {
     for (const { name, shape } of allParameters(model)) {
       this.#feeds.set(name, createBuffer("float32", shape, read(name)));
     }
-    for (const [name, { shape, data }] of adapter?.arrays ?? []) {
+    for (const [name, { shape, data }] of adapter ? frozenArrays(adapter, read) : []) {
       this.#feeds.set(name, createBuffer("float32", shape, data));
     }
     this.#caches = Array.from({ length: model.num_hidden_layers }, () => ({
@@ -96,19 +97,18 @@ export class Decoder {
 
   async #run(ids: readonly number[], size: number): Promise<Buffer> {
     const filled = BigInt64Array.from({ length: size }, (_, i) => BigInt(ids[i] ?? 0));
-    const embedding = await this.#programs.get(`embedding ${size}`, () => embeddingProgram(this.model, size));
-    const weight = this.model.embeddingParameter.name;
-    const ids64 = createBuffer("int64", [size], filled);
-    let x = (await embedding.run({ ids: ids64, [weight]: this.#feeds.get(weight)! })).y!;
-    const block = await this.#programs.get(`block ${size}`, () =>
-      blockProgram(this.#options, size, this.capacity),
+    const embedding = await this.#programs.get(`embedding ${size}`, () =>
+      embeddingProgram(this.#options, size),
     );
+    const ids64 = createBuffer("int64", [size], filled);
+    let x = (await embedding.run({ ...buffersUnder(this.#feeds, ""), ids: ids64 })).y!;
     const total = this.#length + size;
     const place = {
       seqlens_k: createBuffer("int32", [1], Int32Array.of(total - 1)),
       total_sequence_length: createBuffer("int32", [], Int32Array.of(total)),
     };
     for (const [layer, { key, value }] of this.#caches.entries()) {
+      const block = await this.#block(size, layer);
       const feeds = { ...this.#blockFeeds(layer), ...place, x, past_key: key, past_value: value };
       x = (await block.run(feeds, { present_key: key, present_value: value })).y!;
     }
@@ -117,13 +117,17 @@ export class Decoder {
 
   async #logits(x: Buffer, row: number): Promise<Float32Array> {
     const size = x.shape[0]!;
-    const head = await this.#programs.get(`head ${size}`, () => headProgram(this.model, size));
-    const feeds: Record<string, Buffer> = {
-      x,
-      row: createBuffer("int64", [1], BigInt64Array.of(BigInt(row))),
-    };
-    for (const { name } of this.model.headParameters) feeds[name] = this.#feeds.get(name)!;
-    return (await head.run(feeds)).logits!.data as Float32Array;
+    const head = await this.#programs.get(`head ${size}`, () => headProgram(this.#options, size));
+    const rows = createBuffer("int64", [1], BigInt64Array.of(BigInt(row)));
+    const { logits } = await head.run({ ...buffersUnder(this.#feeds, ""), x, row: rows });
+    return logits!.data as Float32Array;
+  }
+
+  /** The program of a layer's block; layers of one variant share it. */
+  #block(size: number, layer: number) {
+    const variant = blockVariant(this.model, this.#options.adapter?.config ?? null, layer);
+    const build = () => blockProgram(this.#options, { size, capacity: this.capacity, layer });
+    return this.#programs.get(`block ${size} ${variant}`, build);
   }
 
   #blockFeeds(layer: number): Buffers {
@@ -131,15 +135,17 @@ export class Decoder {
   }
 }
 
-function embeddingProgram(model: Model, size: number): Program {
-  const { name, shape } = model.embeddingParameter;
-  return writeProgram("embedding", {
-    y: gather(input(name, "float32", shape), input("ids", "int64", [size])),
-  });
+function embeddingProgram({ model, adapter }: DecoderOptions, size: number): Program {
+  const { y } = embeddingStage(model, adapter?.config ?? null, input("ids", "int64", [size]));
+  return writeProgram("embedding", { y });
 }
 
+/** Ids of one run, positions that the cache holds, and the layer whose block it is. */
+type BlockRun = { readonly size: number; readonly capacity: number; readonly layer: number };
+
 /** x and the cache of one block to y and the cache that follows. */
-export function blockProgram({ model, adapter }: DecoderOptions, size: number, capacity: number): Program {
+export function blockProgram({ model, adapter }: DecoderOptions, run: BlockRun): Program {
+  const { size, capacity, layer } = run;
   const { num_key_value_heads, head_dim } = model.attention;
   const cache = [1, num_key_value_heads, capacity, head_dim];
   let present: { present_key: Tensor; present_value: Tensor } | undefined;
@@ -158,13 +164,13 @@ export function blockProgram({ model, adapter }: DecoderOptions, size: number, c
     },
   );
   const x = input("x", "float32", [size, model.hidden_size]);
-  const y = model.block({ ...blockHooks(model, adapter?.config ?? null), attend }, x);
+  const hooks = blockHooks(model, adapter?.config ?? null, { layer, frozen: true });
+  const y = model.block({ ...hooks, attend }, x);
   return writeProgram("decode_block", { y, ...present! });
 }
 
-function headProgram(model: Model, size: number): Program {
+function headProgram({ model, adapter }: DecoderOptions, size: number): Program {
   const x = gather(input("x", "float32", [size, model.hidden_size]), input("row", "int64", [1]));
-  const shapes = new Map(model.headParameters.map(({ name, shape }) => [name, shape]));
-  const logits = model.head({ parameter: (name) => input(name, "float32", shapes.get(name)!) }, x);
-  return writeProgram("decode_head", { logits: reshape(logits, [model.vocab_size]) });
+  const { y } = headStage(model, adapter?.config ?? null, x);
+  return writeProgram("decode_head", { logits: reshape(y, [model.vocab_size]) });
 }

@@ -1,13 +1,13 @@
-// From a request to a change: decodes an answer greedily, turns it into a patch and proves the patch before anyone
-// sees it: it must apply to the file as it is and change it. What does not pass is a reason, never a half-right diff.
+// From a request to a change: decodes an answer greedily, turns it into patches and proves them before anyone sees
+// them: each must apply to its file as it is and change it. What does not pass is a reason, never a half-right diff.
 
 import { UserError } from "../base/errors.ts";
 import { failure, type Result, success } from "../base/result.ts";
 import type { Format } from "../dataset/format.ts";
 import { renderPrompt } from "../dataset/render.ts";
-import type { Request } from "../dataset/request.ts";
+import { filesToChange, type Request } from "../dataset/request.ts";
 import { applyPatch } from "../patch/apply.ts";
-import type { Patch } from "../patch/hunk.ts";
+import { type Patch, pathBefore } from "../patch/hunk.ts";
 import { parsePatch } from "../patch/parse.ts";
 import { printPatch } from "../patch/print.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -32,8 +32,11 @@ export type Answer = {
   readonly seconds: number;
 };
 
-/** A proven change: the diff as git prints it, and the file after it (`null` where it is deleted). */
-export type Change = { readonly patch: Patch; readonly diff: string; readonly after: string | null };
+/** The proven change of a file: its path before, and its content after (`null` where it is deleted). */
+export type FileChange = { readonly before: string; readonly patch: Patch; readonly after: string | null };
+
+/** A proven change: the diffs of all its files as git prints them, one after another. */
+export type Change = { readonly files: readonly FileChange[]; readonly diff: string };
 
 /** What the model wrote, and the change it proves to be, or why it is none. */
 export type Suggestion = { readonly answer: Answer; readonly change: Result<Change> };
@@ -42,7 +45,7 @@ export type Suggestion = { readonly answer: Answer; readonly change: Result<Chan
 export async function suggest(writer: Writer, request: Request): Promise<Suggestion> {
   const answer = await writeAnswer(writer, request);
   if (!answer.ended) {
-    const change = failure(`the answer did not end within ${writer.max_new_tokens} tokens`);
+    const change = failure(`the answer did not end within ${answer.tokens} tokens`);
     return { answer, change };
   }
   return { answer, change: proveAnswer(writer.format, answer.text, request) };
@@ -50,26 +53,42 @@ export async function suggest(writer: Writer, request: Request): Promise<Suggest
 
 /** The change that an answer means, applied in memory through the very text that will be printed. */
 export function proveAnswer(format: Format, answer: string, request: Request): Result<Change> {
-  const patch = format.parse(answer, request);
-  if (!patch.ok) return patch;
-  const diff = printPatch(patch.value);
+  const patches = format.parse(answer, request);
+  if (!patches.ok) return patches;
+  const diff = patches.value.map(printPatch).join("");
   const printed = parsePatch(diff);
   if (!printed.ok) return failure(`the diff does not read back: ${printed.reason}`);
-  const after = applyPatch(printed.value[0]!, request.old);
-  if (!after.ok) return failure(`the diff does not apply: ${after.reason}`);
-  if (after.value === request.old && patch.value.kind !== "rename")
-    return failure("the answer changes nothing");
-  return success({ patch: patch.value, diff, after: after.value });
+  if (printed.value.length !== patches.value.length) return failure("the diff reads back as other files");
+  const files: FileChange[] = [];
+  for (const patch of printed.value) {
+    const proven = provePatch(patch, request);
+    if (!proven.ok) return proven;
+    files.push(proven.value);
+  }
+  return files.length === 0 ? failure("the answer changes nothing") : success({ files, diff });
 }
+
+function provePatch(patch: Patch, request: Request): Result<FileChange> {
+  const before = pathBefore(patch);
+  const file = filesToChange(request).find(({ path }) => path === before);
+  if (file === undefined) return failure("the diff is of a file that is not to change");
+  const after = applyPatch(patch, file.old);
+  if (!after.ok) return failure(`the diff does not apply: ${after.reason}`);
+  if (after.value === file.old && patch.kind !== "rename") return failure("the answer changes nothing");
+  return success({ before, patch, after: after.value });
+}
+
+/** Ids of an answer that a request must leave room for, however few are asked for. */
+const LEAST_ANSWER = 16;
 
 async function writeAnswer(writer: Writer, request: Request): Promise<Answer> {
   const { decoder, tokenizer } = writer;
   const started = performance.now();
   const prompt = await renderPrompt(tokenizer, writer.format, request);
   const room = Math.min(decoder.capacity, decoder.model.max_position_embeddings);
-  if (prompt.length + 16 > room) {
+  if (prompt.length + LEAST_ANSWER > room) {
     throw new UserError(
-      `Expected a request of at most ${room - 16} tokens, which is what this model's context leaves, found ${prompt.length} for ${request.path}; name a shorter file`,
+      `Expected a request of at most ${room - LEAST_ANSWER} tokens, which is what this model's context leaves, found ${prompt.length}; give a shorter message, or fewer files`,
     );
   }
   decoder.truncate(0);
