@@ -1,60 +1,85 @@
-// Times the harvest of real repositories against git alone, with the same flags and the output thrown away. Two
-// figures: reading (records parsed, old contents joined, JSON lines written) and the whole verb with every check.
-// Runs are interleaved, so that a noisy minute hurts all sides alike; medians are reported.
+// Times the reading of real repositories against git alone, with the same flags and the output thrown away. Two
+// figures: reading (records parsed, old contents joined, JSON lines written) and the whole verb with every check and
+// filter, as a person starts it. Runs are interleaved, so that a noisy minute hurts all sides alike; medians are
+// reported. The peers, hist.bash's way and PyDriller, read a sample of commits and are reckoned up to the whole.
 
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { defaultsOf } from "../src/base/options.ts";
-import { openBlobs } from "../src/history/blobs.ts";
-import type { Change, LogCommit } from "../src/history/change.ts";
-import { joinContents } from "../src/history/contents.ts";
-import { streamGit } from "../src/history/git.ts";
-import { historyOptions, logOptionsOf } from "../src/history/harvest.ts";
-import { logArguments, readLog } from "../src/history/log.ts";
+import { basename, join, resolve } from "node:path";
+import { UserError } from "../src/base/errors.ts";
+import type { OptionTable } from "../src/base/options.ts";
 import { createSample } from "../src/history/sample.ts";
-import { openShadow, placeOf, revisionsOf } from "../src/history/shadow.ts";
-import { writeDataset } from "../src/history/write.ts";
+import { explainMissingPeer, ourSide, peerModes, type Side } from "./arms.ts";
 import {
   type Bench,
   type BenchResult,
   type BenchSetup,
   interleave,
   median,
-  ownPeakRssBytes,
   rounded,
+  runChild,
 } from "./measure.ts";
 
-type RepositoryBench = {
-  readonly repository: string;
-  readonly git: number;
-  readonly reading: number;
-  readonly verb: number;
-  readonly counters: Readonly<Record<string, number>>;
-};
-
-const options = defaultsOf(historyOptions);
-const LINES_PER_WRITE = 100;
+const historyBenchOptions = {
+  commits: {
+    type: "integer",
+    default: 100,
+    help: "Random commits that hist.bash's way and PyDriller read; 0 leaves them out",
+    value: "N",
+    least: 0,
+  },
+} as const satisfies OptionTable;
 
 export const bench: Bench = {
   name: "history",
   summary: "seconds of the whole verb `history`, against `git log -p -M` alone",
-  options: {},
+  options: historyBenchOptions,
   takes: "[REPOSITORY…]; none is the sample",
   runs: 3,
   run: runHistory,
 };
 
-async function runHistory({ places, runs, log }: BenchSetup): Promise<BenchResult> {
+/** Medians of one arm; times are seconds. */
+type Arm = {
+  readonly seconds: number;
+  readonly ratio: number;
+  readonly cpu_seconds: number | null;
+  readonly peak_rss_bytes: number;
+};
+
+type Sampled = {
+  readonly seconds: number;
+  readonly ratio: number;
+  readonly seconds_per_commit: number;
+  readonly sampled: number;
+};
+
+type RepositoryBench = {
+  readonly repository: string;
+  readonly git: Arm;
+  readonly reading: Arm;
+  readonly verb: Arm;
+  /** Seconds of each part of the verb, by a profile of one more run. */
+  readonly parts: Readonly<Record<string, number>>;
+  readonly counters: Readonly<Record<string, number>>;
+  readonly hist_bash: Sampled | null;
+  readonly pydriller: Sampled | null;
+};
+
+type Work = { readonly repository: string; readonly folder: string };
+
+async function runHistory(setup: BenchSetup): Promise<BenchResult> {
+  const { places, venv, log } = setup;
+  if (venv === null) log(explainMissingPeer("history"));
   const sample = mkdtempSync(join(tmpdir(), "codefudge-bench-sample-"));
   try {
     if (places.length === 0) await createSample(sample);
     const repositories: RepositoryBench[] = [];
-    for (const repository of places.length === 0 ? [sample] : places) {
-      const measured = await benchRepository(repository, runs);
-      const shown = { ...measured, repository: repository === sample ? "sample" : basename(repository) };
-      log(`${shown.repository}: git ${shown.git}, reading ${shown.reading}, the whole verb ${shown.verb} s`);
-      repositories.push(shown);
+    for (const place of places.length === 0 ? [sample] : places) {
+      const measured = await benchRepository(resolve(place), setup);
+      const name = place === sample ? "sample" : basename(resolve(place));
+      repositories.push({ ...measured, repository: name });
+      for (const line of describe(repositories.at(-1)!)) log(line);
     }
     return summarise(repositories);
   } finally {
@@ -63,106 +88,155 @@ async function runHistory({ places, runs, log }: BenchSetup): Promise<BenchResul
 }
 
 function summarise(repositories: readonly RepositoryBench[]): BenchResult {
-  const total = (part: "git" | "reading" | "verb") =>
-    rounded(repositories.reduce((sum, one) => sum + one[part], 0));
-  const details = {
-    reading: total("reading"),
-    reading_ratio: rounded(total("reading") / total("git")),
-    repositories,
-  };
+  const total = (arm: "git" | "reading" | "verb") =>
+    rounded(repositories.reduce((sum, one) => sum + one[arm].seconds, 0));
+  const reading = { reading: total("reading"), reading_ratio: rounded(total("reading") / total("git")) };
+  const peak = Math.max(...repositories.map(({ verb }) => verb.peak_rss_bytes));
   const peer = { peer: "git log -p -M", peer_value: total("git") };
-  return { value: total("verb"), unit: "s", ...peer, peak_rss_bytes: ownPeakRssBytes(), details };
+  return {
+    value: total("verb"),
+    unit: "s",
+    ...peer,
+    peak_rss_bytes: peak,
+    details: { ...reading, repositories },
+  };
 }
 
-async function benchRepository(repository: string, runs: number): Promise<RepositoryBench> {
+async function benchRepository(repository: string, setup: BenchSetup): Promise<RepositoryBench> {
   const folder = mkdtempSync(join(tmpdir(), "codefudge-bench-"));
-  let counters: Readonly<Record<string, number>> = {};
+  const work = { repository, folder };
   try {
-    const seconds = await interleave(
+    const arms = await interleave(
       {
-        git: () => time(() => runLogAlone(repository)),
-        reading: () => time(() => readAll(repository, join(folder, "reading.jsonl"))),
-        verb: () =>
-          time(async () => {
-            counters = await runVerb(repository, join(folder, "data"));
-          }),
+        git: () => runArm(work, "git"),
+        reading: () => runArm(work, "reading"),
+        verb: () => runVerb(work),
       },
-      runs,
+      setup.runs,
     );
-    const { git, reading, verb } = seconds;
-    const [alone, read, whole] = [git, reading, verb].map((arm) => rounded(median(arm)));
-    return { repository, git: alone!, reading: read!, verb: whole!, counters };
+    const git = median(arms.git.map(({ seconds }) => seconds));
+    const [alone, reading, verb] = [arms.git, arms.reading, arms.verb].map((runs) => summariseArm(runs, git));
+    const { parts } = (await runArm(work, "parts")) as unknown as { parts: Readonly<Record<string, number>> };
+    const { counters } = arms.verb[0]!;
+    const peers = await runPeers(work, setup, git);
+    return {
+      repository,
+      git: alone!,
+      reading: reading!,
+      verb: verb!,
+      parts,
+      counters: counters ?? {},
+      ...peers,
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function time(run: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await run();
-  return (performance.now() - start) / 1000;
-}
+type Run = {
+  readonly seconds: number;
+  readonly cpu_seconds?: number;
+  readonly peak_rss_bytes: number;
+  readonly counters?: Readonly<Record<string, number>>;
+};
 
-/** The output is thrown away: this is what git costs when its reader costs nothing. */
-async function runLogAlone(repository: string): Promise<void> {
-  const shadow = await openShadow(repository);
-  try {
-    const child = streamGit(logArguments(revisionsOf(shadow), logOptionsOf(options)), placeOf(shadow));
-    child.stdin.end();
-    child.stdout.resume();
-    const { exitCode, stderr } = await child.done;
-    if (exitCode !== 0) throw new Error(stderr);
-  } finally {
-    shadow.dispose();
-  }
-}
-
-/** Records parsed, old contents joined, JSON lines written; nothing is checked. */
-async function readAll(repository: string, path: string): Promise<void> {
-  const shadow = await openShadow(repository);
-  const blobs = openBlobs(shadow);
-  const file = openSync(path, "w");
-  const log = logOptionsOf(options);
-  const limits = {
-    maxFileBytes: options.max_file_bytes,
-    bigFileBytes: log.bigFileBytes,
-    shallow: shadow.shallow,
+function summariseArm(runs: readonly Run[], git: number): Arm {
+  const seconds = median(runs.map((run) => run.seconds));
+  const cpu = runs.flatMap(({ cpu_seconds }) => cpu_seconds ?? []);
+  return {
+    seconds: rounded(seconds),
+    ratio: rounded(seconds / git),
+    cpu_seconds: cpu.length === 0 ? null : rounded(median(cpu)),
+    peak_rss_bytes: Math.max(...runs.map((run) => run.peak_rss_bytes)),
   };
-  try {
-    let waiting: string[] = [];
-    for await (const entry of joinContents(readLog(shadow, log), blobs, limits)) {
-      if (entry.kind === "change" && "old" in entry.found)
-        waiting.push(toLine(entry.commit, entry.change, entry.found.old));
-      if (waiting.length < LINES_PER_WRITE) continue;
-      writeSync(file, waiting.join(""));
-      waiting = [];
-    }
-    writeSync(file, waiting.join(""));
-  } finally {
-    closeSync(file);
-    await blobs.dispose();
-    shadow.dispose();
-  }
 }
 
-function toLine(commit: LogCommit, change: Change, old: Buffer | null): string {
-  const record = {
-    message: commit.message,
-    path: change.oldPath.toString("utf8"),
-    old: old?.toString("utf8") ?? null,
-    diff: change.section?.toString("utf8"),
-    commit: commit.hash,
-    parent: commit.parents[0] ?? null,
-    time: commit.time,
-    author: commit.author,
+/** An arm in a process of its own, by its own clock: without the start of Node. */
+function runArm({ repository, folder }: Work, arm: string): Promise<Run> {
+  const work = join(folder, arm);
+  return measure(ourSide("history", { arm, repository, folder: work }), work);
+}
+
+/** The command as a person starts it, its start included. */
+async function runVerb({ repository, folder }: Work): Promise<Run> {
+  const output = join(folder, "dataset");
+  // A journal would spare the reading.
+  rmSync(output, { recursive: true, force: true });
+  const ran = await runChild(process.execPath, [
+    ...program(),
+    "history",
+    repository,
+    "--output",
+    output,
+    "--json",
+  ]);
+  if (ran.exitCode !== 0)
+    throw new UserError(`Expected a dataset of ${repository}, found: ${ran.stderr.trim()}`);
+  const { counters } = JSON.parse(ran.stdout) as { readonly counters: Readonly<Record<string, number>> };
+  return { seconds: ran.seconds, peak_rss_bytes: ran.peakRssBytes ?? 0, counters };
+}
+
+/** The program as it is built, which `npm run bench` sees to. */
+function program(): string[] {
+  const root = join(import.meta.dirname, "..");
+  const built = join(root, "dist", "cli", "main.js");
+  return existsSync(built) ? [built] : ["--import=tsx", join(root, "src", "cli", "main.ts")];
+}
+
+async function measure({ command, args }: Side, folder?: string): Promise<Run> {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  const ran = await runChild(command, args);
+  const last = ran.stdout.trimEnd().split("\n").at(-1) ?? "";
+  if (ran.exitCode === 0 && last.startsWith("{")) return JSON.parse(last) as Run;
+  throw new UserError(
+    `Expected a measurement from ${[command, ...args].join(" ")}, found exit ${ran.exitCode}: ${ran.stderr.trim()}`,
+  );
+}
+
+async function runPeers(work: Work, { venv, values }: BenchSetup, git: number) {
+  const commits = values["commits"] as number;
+  if (commits === 0) return { hist_bash: null, pydriller: null };
+  const job = { ...work, commits };
+  const hist_bash = await runPeer(ourSide("hist-bash", job), git);
+  if (venv === null) return { hist_bash, pydriller: null };
+  const side = peerModes(venv, "history", { ...job, modes: ["sample"] })["sample"]!;
+  return { hist_bash, pydriller: await runPeer(side, git) };
+}
+
+type PeerRun = Run & { readonly commits: number; readonly sampled: number };
+
+async function runPeer(side: Side, git: number): Promise<Sampled> {
+  const { seconds, commits, sampled } = (await measure(side)) as PeerRun;
+  const each = seconds / sampled;
+  return {
+    seconds: rounded(each * commits),
+    ratio: rounded((each * commits) / git),
+    seconds_per_commit: rounded(each),
+    sampled,
   };
-  return `${JSON.stringify(record)}\n`;
 }
 
-async function runVerb(repository: string, folder: string): Promise<Readonly<Record<string, number>>> {
-  const source = writeDataset({ repository, folder }, options);
-  for (;;) {
-    const next = await source.next();
-    if (next.done) return next.value.counters;
-  }
+function describe({
+  repository,
+  git,
+  reading,
+  verb,
+  parts,
+  hist_bash,
+  pydriller,
+}: RepositoryBench): string[] {
+  const arm = (name: string, { seconds, ratio, peak_rss_bytes }: Arm) =>
+    `  ${name.padEnd(14)} ${seconds} s, ${ratio} x git, ${Math.round(peak_rss_bytes / 1e6)} MB`;
+  const peer = (name: string, one: Sampled | null) =>
+    one ? [`  ${name.padEnd(14)} ${one.seconds} s, ${one.ratio} x git, from ${one.sampled} commits`] : [];
+  const shares = Object.entries(parts).map(([part, seconds]) => `${part} ${seconds}`);
+  return [
+    `${repository}:`,
+    arm("git alone", git),
+    arm("reading", reading),
+    arm("whole verb", verb),
+    `    ${shares.join(", ")}`,
+    ...peer("hist.bash's way", hist_bash),
+    ...peer("PyDriller", pydriller),
+  ];
 }

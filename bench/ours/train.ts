@@ -1,11 +1,13 @@
 // Our side of the bench `train`: a process that takes one warm-up step and then measures each step, as JSON lines.
 
-import { createLora } from "../../src/adapters/lora.ts";
+import { createAdapter } from "../../src/adapters/create.ts";
+import { parseAdapter } from "../../src/adapters/options.ts";
 import { defaultsOf } from "../../src/base/options.ts";
 import { createRandom } from "../../src/base/random.ts";
-import { adamwOptions, clipFactor, createAdamw, gradientNorm, stepAdamw } from "../../src/training/adamw.ts";
+import { adamwOptions, createAdamw, stepAdamw } from "../../src/training/adamw.ts";
 import { packBatches } from "../../src/training/batch.ts";
 import { Engine } from "../../src/training/engine.ts";
+import { clipFactor, gradientNorm } from "../../src/training/trained.ts";
 import { createRandomModel } from "./random.ts";
 import { stopwatch } from "./stopwatch.ts";
 
@@ -17,20 +19,14 @@ type Job = {
   readonly threads: number;
 };
 
-const LORA = {
-  kind: "lora",
-  r: 8,
-  lora_alpha: 16,
-  use_rslora: false,
-  target_modules: ["all-linear"],
-} as const;
+const LORA = parseAdapter("lora[r=8,lora_alpha=16]");
 
 await main(JSON.parse(process.argv[2]!) as Job);
 
 async function main({ shape, length, targets, steps, threads }: Job): Promise<void> {
   const random = createRandom(1);
   const { model, read } = createRandomModel(shape);
-  const adapter = createLora(LORA, model, random);
+  const adapter = createAdapter(LORA, { model, read }, random);
   const device = { threads, arena: true };
   const engine = new Engine({ model, read, adapter, trainable: "adapter", device });
   const adamw = createAdamw(engine.trained);

@@ -5,10 +5,14 @@ export type LogCommit = {
   readonly hash: string;
   readonly parents: readonly string[];
   readonly author: string;
+  /** The author's address: to judge by, never to be kept. */
+  readonly mail: string;
   /** Committer time, seconds since 1970. */
   readonly time: number;
-  /** `null` when the message is not UTF-8. */
+  /** `null` when the message is not UTF-8, or too long. */
   readonly message: string | null;
+  /** The message, or another field, is so long that only its beginning was kept. */
+  readonly long: boolean;
 };
 
 /** One raw record with its patch section. */

@@ -4,6 +4,7 @@
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { devNull } from "node:os";
+import { delimiter, isAbsolute } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { UserError } from "../base/errors.ts";
 
@@ -126,7 +127,7 @@ function environment(place: GitPlace): NodeJS.ProcessEnv {
       };
   const given = {
     ...user,
-    PATH,
+    PATH: PATH && withoutRelative(PATH),
     SystemRoot,
     LC_ALL: "C",
     TZ: "UTC",
@@ -142,6 +143,11 @@ function environment(place: GitPlace): NodeJS.ProcessEnv {
     GIT_OBJECT_DIRECTORY: place.objectDirectory,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** A relative folder on the PATH could be the repository, and hold a program named git. */
+function withoutRelative(path: string): string {
+  return path.split(delimiter).filter(isAbsolute).join(delimiter);
 }
 
 function describeStartFailure(error: Error): Error {

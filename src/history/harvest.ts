@@ -1,76 +1,44 @@
-// Turns a repository into examples: each changed file of each commit, oldest first, ends as an example whose answer
-// was applied and compared with git's own new content, or under one named reason. Writes nothing.
+// Turns commits into entries: each changed file, oldest commit first, ends as the line of an example or under one
+// named reason. Reads and judges, several batches at a time; writes nothing, and does not choose the commits.
 
-import { isUtf8 } from "node:buffer";
-import type { OptionTable, Values } from "../base/options.ts";
 import type { Example } from "../dataset/example.ts";
-import { checkRoundTrip } from "../dataset/roundtrip.ts";
+import { type CommitFacts, createFilter, type Filter, type RepositoryRules } from "../filters/filter.ts";
 import { openBlobs } from "./blobs.ts";
-import type { LogCommit } from "./change.ts";
-import { exists, type Joined, joinContents } from "./contents.ts";
-import { repairHeadings } from "./heading.ts";
-import { countCommits, type LogOptions, readLog } from "./log.ts";
-import { type Drop, type DropReason, dropReasons } from "./reasons.ts";
+import type { LogCommit, LogEntry } from "./change.ts";
+import { batchesOf, exists, type Joined, type JoinedBatch, type JoinRules, joinBatch } from "./contents.ts";
+import type { CommitEntry, DroppedEntry, Entry } from "./entry.ts";
+import type { Case, JudgedCommit } from "./judge.ts";
+import { type Judges, openJudges } from "./judging.ts";
+import { readLog } from "./log.ts";
+import { type HistoryOptions, logOptionsOf, selectionOf } from "./options.ts";
+import { listCommits } from "./order.ts";
+import { type DropReason, dropByRecord } from "./reasons.ts";
+import { readRules } from "./rules.ts";
 import { openShadow, type Shadow } from "./shadow.ts";
+import { createSlabs } from "./slabs.ts";
 
-/** The options of reading a history. */
-export const historyOptions = {
-  max_file_bytes: {
-    type: "bytes",
-    default: 65536,
-    help: "Leave out changes whose old content or whose diff is larger than this",
-    value: "SIZE",
-    least: 1,
-  },
-  max_commits: {
-    type: "integer",
-    default: null,
-    help: "Read only the newest so many commits",
-    unset: "all",
-    value: "N",
-    least: 1,
-  },
-} as const satisfies OptionTable;
-
-export type HistoryOptions = Values<typeof historyOptions>;
-
-/** What a harvest yields: each record as an example or with the reason why it is none, and now and then its progress. */
+/** What a harvest of whole examples yields. */
 export type HarvestEvent =
-  | { readonly type: "example"; readonly example: Example }
-  | {
-      readonly type: "dropped";
-      readonly commit: string;
-      readonly path: string;
-      readonly reason: DropReason;
-      readonly detail?: string;
-    }
-  | {
-      readonly type: "progress";
-      readonly commits: number;
-      readonly total: number;
-      readonly examples: number;
-    };
+  | CommitEntry
+  | DroppedEntry
+  | { readonly type: "example"; readonly example: Example };
 
-/** `records` is `examples` and all of `dropped` together; merges and commits without changes have no records. */
+/** `records` is `examples` and all of `dropped` together; commits without changes have no records. */
 export type HarvestResult = {
   readonly commits: number;
   readonly merges: number;
   readonly records: number;
   readonly examples: number;
-  readonly dropped: Readonly<Record<DropReason, number>>;
+  readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
 };
 
-type Totals = {
-  commits: number;
-  merges: number;
-  records: number;
-  examples: number;
-  dropped: Record<DropReason, number>;
+export type Harvest = {
+  readonly shadow: Shadow;
+  /** In the order in which they are to be read. */
+  readonly commits: readonly string[];
+  readonly options: HistoryOptions;
+  readonly rules: RepositoryRules;
 };
-
-// git finds no differences in contents above this, which keeps a huge text file from taking seconds and memory.
-const LEAST_BIG_FILE = 1024 * 1024;
-const COMMITS_PER_PROGRESS = 100;
 
 /** Yields every record of the repository in or above `repository`, oldest first, and returns the counts; throws a
  * `UserError` for a repository that cannot be read. */
@@ -80,101 +48,154 @@ export async function* harvest(
   signal?: AbortSignal,
 ): AsyncGenerator<HarvestEvent, HarvestResult> {
   const shadow = await openShadow(repository, signal);
+  const counter = createCounter();
   try {
-    return yield* harvestShadow(shadow, options, signal);
+    const { selected } = await listCommits(shadow, selectionOf(options), signal);
+    const commits = selected.map(({ hash }) => hash);
+    const rules = await readRules(shadow.top, shadow, signal);
+    for await (const entries of harvestCommits({ shadow, commits, options, rules }, signal)) {
+      for (const entry of entries) {
+        counter.count(entry);
+        yield entry.type === "line" ? { type: "example", example: parseLine(entry.line) } : entry;
+      }
+    }
   } finally {
     shadow.dispose();
   }
+  return counter.result();
 }
 
-/** The same through a shadow that the caller made and disposes of. */
-export async function* harvestShadow(
-  shadow: Shadow,
-  options: HistoryOptions,
+function parseLine(line: Uint8Array): Example {
+  return JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString("utf8")) as Example;
+}
+
+/** Batches that are read or judged at the same time. */
+const BATCHES_AT_ONCE = 4;
+
+/** The entries of commits, in the order given, through a shadow that the caller made and disposes of. The lines among
+ * them are valid until the next ones are taken. */
+export async function* harvestCommits(
+  { shadow, commits, options, rules }: Harvest,
   signal?: AbortSignal,
-): AsyncGenerator<HarvestEvent, HarvestResult> {
+): AsyncGenerator<readonly Entry[], void> {
   const log = logOptionsOf(options, signal);
-  const total = await countCommits(shadow, log);
+  const slabs = createSlabs();
   const reader = openBlobs(shadow, signal);
-  const totals = startTotals();
-  const limits = {
-    maxFileBytes: options.max_file_bytes,
-    bigFileBytes: log.bigFileBytes,
-    shallow: shadow.shallow,
+  const judges = openJudges({
+    source: { options, rules },
+    slabs,
+    commits: commits.length,
+    jobs: options.jobs,
+  });
+  const join = joinRules(options, shadow, createFilter(options, rules));
+  const work = async (batch: readonly LogEntry[]) =>
+    judgeBatch(await joinBatch(batch, { reader, slabs }, join), judges);
+  const pending: Promise<EntryBatch>[] = [];
+  const seen = commitCheck(commits);
+  const finish = async function* () {
+    const { entries, lines } = await pending.shift()!;
+    yield entries;
+    slabs.give(lines.buffer as ArrayBuffer);
   };
   try {
-    for await (const joined of joinContents(readLog(shadow, log), reader, limits)) {
-      if (joined.kind === "commit") yield* countCommit(joined.commit, totals, total);
-      else yield countOutcome(joined, toExample(joined, shadow.algorithm), totals);
+    for await (const batch of batchesOf(readLog(shadow, commits, log), join)) {
+      for (const entry of batch) if (entry.kind === "commit") seen.next(entry.commit.hash);
+      const result = work(batch);
+      // A failure is met when its turn comes; until then it must not count as unhandled.
+      result.catch(() => {});
+      pending.push(result);
+      if (pending.length === BATCHES_AT_ONCE) yield* finish();
     }
+    while (pending.length > 0) yield* finish();
+    seen.end();
   } finally {
-    await reader.dispose();
+    await Promise.all([reader.dispose(), judges.dispose()]);
   }
-  if (totals.commits !== total) {
-    throw new Error(`Expected ${total} commits from git log, found ${totals.commits}`);
-  }
-  yield { type: "progress", commits: totals.commits, total, examples: totals.examples };
-  return totals;
 }
 
-/** How the log is read for these options. */
-export function logOptionsOf(options: HistoryOptions, signal?: AbortSignal): LogOptions {
+/** That git shows the commits that were asked for, and in that order. */
+function commitCheck(commits: readonly string[]) {
+  let count = 0;
   return {
-    maxCommits: options.max_commits,
-    maxSectionBytes: options.max_file_bytes,
-    bigFileBytes: Math.max(LEAST_BIG_FILE, options.max_file_bytes),
-    signal,
+    next(hash: string) {
+      if (hash !== commits[count])
+        throw new Error(`Expected commit ${commits[count]} from git log, found ${hash}`);
+      count++;
+    },
+    end() {
+      if (count < commits.length)
+        throw new Error(`Expected ${commits.length} commits from git log, found ${count}`);
+    },
   };
 }
 
-function startTotals(): Totals {
-  const dropped = Object.fromEntries(dropReasons.map((reason) => [reason, 0])) as Record<DropReason, number>;
-  return { commits: 0, merges: 0, records: 0, examples: 0, dropped };
-}
-
-function* countCommit(commit: LogCommit, totals: Totals, total: number): Generator<HarvestEvent> {
-  totals.commits++;
-  if (commit.parents.length > 1) totals.merges++;
-  if (totals.commits % COMMITS_PER_PROGRESS === 0) {
-    yield { type: "progress", commits: totals.commits, total, examples: totals.examples };
-  }
-}
-
-type JoinedChange = Extract<Joined, { kind: "change" }>;
-type Outcome = { readonly example: Example } | { readonly drop: Drop };
-
-function countOutcome({ commit, change }: JoinedChange, outcome: Outcome, totals: Totals): HarvestEvent {
-  totals.records++;
-  if ("example" in outcome) {
-    totals.examples++;
-    return { type: "example", example: outcome.example };
-  }
-  totals.dropped[outcome.drop.reason]++;
-  return { type: "dropped", commit: commit.hash, path: change.oldPath.toString("utf8"), ...outcome.drop };
-}
-
-function toExample({ commit, change, found }: JoinedChange, algorithm: Shadow["algorithm"]): Outcome {
-  if ("drop" in found) return found;
-  if (found.old !== null && !isUtf8(found.old))
-    return { drop: { reason: "undecodable", detail: "old content" } };
-  const diff = decodeSection(change.section!);
-  if (diff === undefined) return { drop: { reason: "undecodable", detail: "diff" } };
-  const example: Example = {
-    message: commit.message!,
-    path: change.oldPath.toString("utf8"),
-    old: found.old === null ? null : found.old.toString("utf8"),
-    diff,
-    commit: commit.hash,
-    parent: commit.parents[0] ?? null,
-    time: commit.time,
-    author: commit.author,
+function joinRules(options: HistoryOptions, shadow: Shadow, filter: Filter): JoinRules {
+  return {
+    maxFileBytes: options.max_file_bytes,
+    bigFileBytes: logOptionsOf(options).bigFileBytes,
+    dropByRecord: (change, commit) =>
+      dropByRecord(change, commit, shadow.shallow) ??
+      filter.byRecord(factsOf(commit), change.oldPath.toString("utf8")),
   };
-  const result = checkRoundTrip(example, exists(change.newOid) ? { oid: change.newOid, algorithm } : null);
-  return result.ok ? { example } : { drop: { reason: "round-trip", detail: result.reason } };
 }
 
-function decodeSection(section: Buffer): string | undefined {
-  if (isUtf8(section)) return section.toString("utf8");
-  const repaired = repairHeadings(section);
-  return isUtf8(repaired) ? repaired.toString("utf8") : undefined;
+/** Of a commit whose message is text: the rules of the record have asked. */
+function factsOf(commit: LogCommit): CommitFacts {
+  const { hash, message, author, mail, time, parents } = commit;
+  return { hash, message: message!, author, mail, time, merge: parents.length > 1 };
+}
+
+type EntryBatch = { readonly entries: readonly Entry[]; readonly lines: Uint8Array };
+
+async function judgeBatch({ entries, slab }: JoinedBatch, judges: Judges): Promise<EntryBatch> {
+  const { lines, outcomes } = await judges.judge(toCases(entries), slab);
+  let judged = 0;
+  let at = 0;
+  const toEntry = (entry: Joined): Entry => {
+    const { hash, parents } = entry.commit;
+    if (entry.kind === "commit") {
+      return { type: "commit", commit: hash, merge: parents.length > 1, records: entry.changes };
+    }
+    const path = entry.change.oldPath.toString("utf8");
+    const outcome = "drop" in entry.found ? entry.found : outcomes[judged++]!;
+    if ("drop" in outcome) return { type: "dropped", commit: hash, path, ...outcome.drop };
+    const line = lines.subarray(at, at + outcome.size);
+    at += outcome.size;
+    return { type: "line", commit: hash, path, print: outcome.print, line };
+  };
+  return { entries: entries.map(toEntry), lines };
+}
+
+/** The records that must be looked at. Those of one commit share its facts. */
+function toCases(joined: readonly Joined[]): Case[] {
+  const commits = new Map<LogCommit, JudgedCommit>();
+  return joined.flatMap((entry) => {
+    if (entry.kind === "commit" || "drop" in entry.found) return [];
+    const { commit, change, found } = entry;
+    const judged = commits.get(commit) ?? { ...factsOf(commit), parent: commit.parents[0] ?? null };
+    commits.set(commit, judged);
+    const { oldPath, oldOid, newOid } = change;
+    const path = oldPath.toString("utf8");
+    return [{ commit: judged, path, oldOid, newOid: exists(newOid) ? newOid : null, ...found }];
+  });
+}
+
+/** Counts entries as they pass. */
+export function createCounter() {
+  const dropped: Partial<Record<DropReason, number>> = {};
+  const totals = { commits: 0, merges: 0, records: 0, examples: 0, dropped };
+  return {
+    count(entry: Entry): void {
+      if (entry.type === "commit") {
+        totals.commits++;
+        if (entry.merge) totals.merges++;
+        totals.records += entry.records;
+      } else if (entry.type === "line") {
+        totals.examples++;
+      } else {
+        dropped[entry.reason] = (dropped[entry.reason] ?? 0) + 1;
+      }
+    },
+    result: (): HarvestResult => totals,
+  };
 }

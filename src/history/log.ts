@@ -1,15 +1,15 @@
-// Reads commits and their changes from one `git log --raw -p -z` stream, oldest first, in topological order, so
-// that memory does not grow with the history. It decides nothing about what is worth keeping.
+// Reads the changes of given commits, in the order given, from one `git log --raw -p -z` stream, so that memory does
+// not grow with the history. It decides nothing about what is worth keeping.
 
-import { UserError } from "../base/errors.ts";
 import type { LogEntry } from "./change.ts";
-import { runGit, streamGit } from "./git.ts";
+import { streamGit } from "./git.ts";
+import { describeWalkFailure } from "./order.ts";
 import { createLogParser } from "./parser.ts";
-import { placeOf, revisionsOf, type Shadow } from "./shadow.ts";
+import { placeOf, type Shadow } from "./shadow.ts";
 
 export type LogOptions = {
-  /** Only the newest so many commits; `null` for all. */
-  readonly maxCommits: number | null;
+  /** A merge's changes are those to its first parent; otherwise it has none. */
+  readonly firstParent: boolean;
   /** Patch sections larger than this are counted but not kept. */
   readonly maxSectionBytes: number;
   /** Contents larger than this are not compared by git, which calls them binary. */
@@ -18,7 +18,7 @@ export type LogOptions = {
 };
 
 // Each field ends with NUL, which no field can contain; the parser counts them.
-const FORMAT = "--format=tformat:%H%x00%P%x00%an%x00%ct%x00%B%x00%x1e%x00";
+const FORMAT = "--format=tformat:%H%x00%P%x00%an%x00%ae%x00%ct%x00%B%x00%x1e%x00";
 
 const DIFF = [
   "-r",
@@ -42,16 +42,15 @@ const DIFF = [
   "-O/dev/null",
 ];
 
-/** The arguments of the stream; a benchmark runs them alone to know what git itself costs. */
-export function logArguments(revisions: readonly string[], options: LogOptions): string[] {
+/** The arguments of the stream, which takes commit ids on its standard input; a benchmark runs them alone. */
+export function logArguments(options: LogOptions): string[] {
   return [
     "-c",
     `core.bigFileThreshold=${options.bigFileBytes}`,
     "log",
-    ...limit(options.maxCommits),
-    "--reverse",
-    "--topo-order",
-    "--diff-merges=off",
+    "--no-walk=unsorted",
+    "--stdin",
+    `--diff-merges=${options.firstParent ? "first-parent" : "off"}`,
     "--encoding=UTF-8",
     "--no-show-signature",
     "--no-notes",
@@ -60,52 +59,29 @@ export function logArguments(revisions: readonly string[], options: LogOptions):
     "--no-decorate",
     FORMAT,
     ...DIFF,
-    ...revisions,
     "--",
   ];
 }
 
-/** Number of commits that `readLog` will yield. */
-export async function countCommits(shadow: Shadow, options: LogOptions): Promise<number> {
-  const args = ["rev-list", "--count", ...limit(options.maxCommits), ...revisionsOf(shadow), "--"];
-  const { stdout, stderr, exitCode } = await runGit(args, placeOf(shadow, options.signal));
-  if (exitCode !== 0) throw describeFailure(stderr);
-  return Number(stdout.toString());
-}
-
-/** The commits that may have examples, in the order of `readLog`: no merges, nothing at the edge of a shallow clone. */
-export async function listCommits(shadow: Shadow, options: LogOptions): Promise<string[]> {
-  const order = ["--reverse", "--topo-order", "--parents"];
-  const args = ["rev-list", ...limit(options.maxCommits), ...order, ...revisionsOf(shadow), "--"];
-  const { stdout, stderr, exitCode } = await runGit(args, placeOf(shadow, options.signal));
-  if (exitCode !== 0) throw describeFailure(stderr);
-  const lines = stdout.toString("latin1").split("\n").filter(Boolean);
-  const ids = lines.map((line) => line.split(" ")).filter(([, ...parents]) => parents.length < 2);
-  return ids.map(([commit]) => commit!).filter((commit) => !shadow.shallow.has(commit));
-}
-
-/** Every commit and, after each, its changes. */
-export async function* readLog(shadow: Shadow, options: LogOptions): AsyncGenerator<LogEntry> {
-  const child = streamGit(logArguments(revisionsOf(shadow), options), placeOf(shadow, options.signal));
-  child.stdin.end();
+/** Every commit of `commits`, and after each its changes, as many at once as have arrived. */
+export async function* readLog(
+  shadow: Shadow,
+  commits: readonly string[],
+  options: LogOptions,
+): AsyncGenerator<readonly LogEntry[]> {
+  // Without ids git would show what is checked out.
+  if (commits.length === 0) return;
+  const child = streamGit(logArguments(options), placeOf(shadow, options.signal));
+  child.stdin.end(commits.map((commit) => `${commit}\n`).join(""));
   const hashLength = shadow.algorithm === "sha256" ? 64 : 40;
   const parser = createLogParser({ hashLength, maxSectionBytes: options.maxSectionBytes });
   try {
-    for await (const chunk of child.stdout) yield* parser.push(chunk as Buffer);
+    for await (const chunk of child.stdout) yield parser.push(chunk as Buffer);
     const { exitCode, stderr } = await child.done;
-    if (exitCode !== 0) throw describeFailure(stderr);
-    yield* parser.end();
+    if (exitCode !== 0) throw describeWalkFailure(stderr);
+    yield parser.end();
   } finally {
     child.kill();
     await child.done.catch(() => {});
   }
-}
-
-function limit(maxCommits: number | null): string[] {
-  return maxCommits === null ? [] : [`--max-count=${maxCommits}`];
-}
-
-function describeFailure(stderr: string): UserError {
-  const said = stderr.trim().split("\n").at(-1) ?? "";
-  return new UserError(`Expected a readable history, found: ${said}; run "git fsck" in the repository`);
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { awkwardNames, awkwardSteps } from "../../test/awkward.ts";
-import { makeRepository, withFolder } from "../../test/repository.ts";
+import { git, makeRepository, withFolder } from "../../test/repository.ts";
 import type { Example } from "../dataset/example.ts";
 import { checkRoundTrip } from "../dataset/roundtrip.ts";
 import type { Change, LogEntry } from "./change.ts";
@@ -12,7 +12,7 @@ import { exists } from "./contents.ts";
 import { runGit } from "./git.ts";
 import { logArguments } from "./log.ts";
 import { createLogParser } from "./parser.ts";
-import { openShadow, placeOf, revisionsOf } from "./shadow.ts";
+import { openShadow, placeOf } from "./shadow.ts";
 
 const HASH = 40;
 // The awkward history without its large files, whose sections would only repeat themselves.
@@ -25,8 +25,9 @@ let bytes: Buffer;
 before(async () => {
   await withFolder(async (folder) => {
     const shadow = await openShadow(await makeRepository(join(folder, "r"), steps));
-    const options = { maxCommits: null, maxSectionBytes: 0, bigFileBytes: 1 << 20 };
-    const log = await runGit(logArguments(revisionsOf(shadow), options), placeOf(shadow));
+    const options = { firstParent: false, maxSectionBytes: 0, bigFileBytes: 1 << 20 };
+    const input = await git(["rev-list", "--branches"], { cwd: join(folder, "r") });
+    const log = await runGit(logArguments(options), { ...placeOf(shadow), input });
     shadow.dispose();
     assert.equal(log.exitCode, 0, log.stderr);
     bytes = log.stdout;
@@ -138,6 +139,7 @@ function assertSound(entry: LogEntry | undefined, whole: LogEntry): void {
     parent: null,
     time: 0,
     author: "",
+    weight: 1,
   };
   const blob = exists(record.newOid) ? { oid: record.newOid, algorithm: "sha1" as const } : null;
   assert.equal(checkRoundTrip(example, blob).ok, false);

@@ -29,6 +29,8 @@ type State = {
   /** Up to here there is no delimiter, so a search need not begin earlier. */
   searched: number;
   fields: Buffer[];
+  /** The beginning of a field that is longer than what is kept of one. */
+  cut: Buffer | null;
   commit: LogCommit;
   records: RawRecord[];
   record: number;
@@ -45,7 +47,9 @@ type Step = (state: State) => boolean;
 const NUL = 0;
 const NEWLINE = 10;
 // Those of the format and the empty one that ends the commit.
-const FIELDS = 7;
+const FIELDS = 8;
+// No message of a person is longer; one of hundreds of megabytes takes a few bytes in a repository.
+const MOST_FIELD_BYTES = 1 << 20;
 const BINARY_LINE = "Binary files ";
 const HEADER_LINES = [
   "index ",
@@ -106,7 +110,8 @@ function initialState(options: { hashLength: number; maxSectionBytes: number }):
     line: 0,
     searched: 0,
     fields: [],
-    commit: { hash: "", parents: [], author: "", time: 0, message: null },
+    cut: null,
+    commit: { hash: "", parents: [], author: "", mail: "", time: 0, message: null, long: false },
     records: [],
     record: 0,
     sectionsLeft: 0,
@@ -140,14 +145,21 @@ function append(state: State, chunk: Buffer): void {
   state.searched -= start;
 }
 
-/** The bytes up to the next NUL, consumed; they are only valid until the next chunk. */
+/** The bytes up to the next NUL, consumed, and of a long field its beginning; only valid until the next chunk. */
 function takeField(state: State): Buffer | null {
-  const at = state.view.indexOf(NUL, state.searched);
+  const { start, view } = state;
+  const at = view.indexOf(NUL, state.searched);
+  const last = Math.min(at < 0 ? view.length : at, start + MOST_FIELD_BYTES);
   if (at < 0) {
-    state.searched = state.view.length;
+    state.searched = view.length;
+    if (view.length - start < MOST_FIELD_BYTES) return null;
+    state.cut ??= Buffer.from(view.subarray(start, last));
+    state.start = view.length;
+    state.line = view.length;
     return null;
   }
-  const field = state.view.subarray(state.start, at);
+  const field = state.cut ?? view.subarray(start, last);
+  state.cut = null;
   moveTo(state, at + 1);
   return field;
 }
@@ -166,7 +178,7 @@ function readField(state: State): boolean {
     throw surprise("a commit id", field);
   }
   if (state.fields.length === FIELDS) {
-    state.commit = toCommit(state.fields);
+    state.commit = toCommit(state);
     state.fields = [];
     state.records = [];
     state.step = readAfterFields;
@@ -174,22 +186,23 @@ function readField(state: State): boolean {
   return true;
 }
 
-function toCommit(fields: readonly Buffer[]): LogCommit {
-  const [hash, parents, author, time, message, mark] = fields as [
-    Buffer,
-    Buffer,
-    Buffer,
-    Buffer,
-    Buffer,
-    Buffer,
-  ];
+function toCommit({ fields, hash: id }: State): LogCommit {
+  type Fields = [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer];
+  const [hash, parents, author, mail, time, message, mark] = fields as Fields;
   if (mark.toString("latin1") !== "\x1e") throw surprise("the end of a commit's fields", mark);
+  const above = parents.toString("latin1").split(" ").filter(Boolean);
+  const long = fields.some(({ length }) => length >= MOST_FIELD_BYTES);
+  if (!long && !above.every((parent) => id.test(parent))) throw surprise("the ids of parents", parents);
+  // git prints nothing where a commit has no time that it understands.
+  if (!/^\d{0,15}$/.test(time.toString("latin1"))) throw surprise("a time in seconds", time);
   return {
     hash: hash.toString("latin1"),
-    parents: parents.toString("latin1").split(" ").filter(Boolean),
+    parents: above,
     author: author.toString("utf8"),
+    mail: mail.toString("utf8"),
     time: Number(time.toString("latin1")),
-    message: isUtf8(message) ? message.toString("utf8").replace(/\n+$/, "") : null,
+    message: !long && isUtf8(message) ? message.toString("utf8").replace(/\n+$/, "") : null,
+    long,
   };
 }
 

@@ -2,9 +2,14 @@
 // more than the record itself. The first rule that holds gives the name, so each record has exactly one.
 
 import { isUtf8 } from "node:buffer";
+import { filterReasons } from "../filters/verdict.ts";
+import { isSafePath } from "../patch/path.ts";
 import type { Change, LogCommit } from "./change.ts";
 
-/** Reasons in the order in which they are asked; each counts raw records of `git log`. The last needs the split. */
+/**
+ * Reasons in the order in which they are asked; each counts raw records of `git log`. The last two need the split, which
+ * also finds cherry-picks and reverts that their messages do not tell.
+ */
 export const dropReasons = [
   "shallow-boundary",
   "type-change",
@@ -15,8 +20,11 @@ export const dropReasons = [
   "over-size",
   "binary",
   "undecodable",
+  "unsafe-path",
   "round-trip",
+  ...filterReasons,
   "duplicate",
+  "near-duplicate",
 ] as const;
 
 export type DropReason = (typeof dropReasons)[number];
@@ -39,11 +47,16 @@ const rules: readonly Rule[] = [
   { reason: "copy", holds: ({ status }) => status === "C" },
   { reason: "mode-only", holds: ({ status, oldOid, newOid }) => status === "M" && oldOid === newOid },
   { reason: "over-size", detail: "diff", holds: ({ section }) => section === null },
+  { reason: "over-size", detail: "message", holds: (_, { long }) => long },
   { reason: "undecodable", detail: "message", holds: (_, { message }) => message === null },
   {
     reason: "undecodable",
     detail: "path",
     holds: ({ oldPath, newPath }) => !isUtf8(oldPath) || !isUtf8(newPath),
+  },
+  {
+    reason: "unsafe-path",
+    holds: ({ oldPath, newPath }) => ![oldPath, newPath].every((path) => isSafePath(path.toString("utf8"))),
   },
 ];
 

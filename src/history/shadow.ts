@@ -2,9 +2,17 @@
 // repository's. Reading through it, none of the repository's configuration, attributes, hooks, grafts or replace
 // refs has any say. It knows nothing of commits; the checks of what can be read at all are here.
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { UserError } from "../base/errors.ts";
 import { type GitPlace, gitVersion, runGit, streamGit } from "./git.ts";
@@ -13,6 +21,8 @@ import { type GitPlace, gitVersion, runGit, streamGit } from "./git.ts";
 export type Ref = { readonly name: string; readonly oid: string };
 
 export type Shadow = {
+  /** The repository's top folder, to which paths in the history are relative; a bare repository's own. */
+  readonly top: string;
   readonly gitDir: string;
   readonly objectDirectory: string;
   readonly algorithm: "sha1" | "sha256";
@@ -30,7 +40,11 @@ export async function openShadow(repository: string, signal?: AbortSignal): Prom
   const version = await gitVersion();
   const place: GitPlace = { cwd: repository, userConfig: true, ...(signal && { signal }) };
   const found = await locate(repository, place);
-  const [refs, head] = await Promise.all([listRefs(repository, place), readHead(place)]);
+  const [refs, head, top] = await Promise.all([
+    listRefs(repository, place),
+    readHead(place),
+    readTop(repository, place),
+  ]);
   if (refs.length === 0 && head === null) {
     throw new UserError(
       `Expected commits in ${repository}, found an empty repository; commit something and run this again`,
@@ -41,7 +55,8 @@ export async function openShadow(repository: string, signal?: AbortSignal): Prom
   try {
     const objectDirectory = join(found.commonDir, "objects");
     const shallow = await fillShadow(gitDir, { ...found, refs, head });
-    const shadow = { ...found, gitDir, objectDirectory, gitVersion: version, refs, head, shallow, dispose };
+    const names = { top, gitDir, objectDirectory, gitVersion: version };
+    const shadow = { ...found, ...names, refs, head, shallow, dispose };
     if (hasPromisorPacks(objectDirectory)) await refuseMissingObjects(repository, shadow);
     return shadow;
   } catch (error) {
@@ -120,6 +135,15 @@ async function listRefs(repository: string, place: GitPlace): Promise<Ref[]> {
 async function readHead(place: GitPlace): Promise<string | null> {
   const { stdout, exitCode } = await runGit(["rev-parse", "--quiet", "--verify", "HEAD^{commit}"], place);
   return exitCode === 0 ? stdout.toString().trim() : null;
+}
+
+// A repository's configuration can put its work tree anywhere; what is made for it stays with what was named.
+async function readTop(repository: string, place: GitPlace): Promise<string> {
+  const { stdout, exitCode } = await runGit(["rev-parse", "--show-toplevel"], place);
+  if (exitCode !== 0) return resolve(repository);
+  const top = resolve(stdout.toString().replace(/\n$/, ""));
+  const above = top.endsWith(sep) ? top : top + sep;
+  return `${realpathSync(repository)}${sep}`.startsWith(above) ? top : resolve(repository);
 }
 
 type Contents = Located & { readonly refs: readonly Ref[]; readonly head: string | null };

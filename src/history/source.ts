@@ -2,8 +2,6 @@
 // anything new to read. And where a repository is, from any folder in it.
 
 import { createHash } from "node:crypto";
-import { resolve } from "node:path";
-import { runGit } from "./git.ts";
 import { openShadow, type Shadow } from "./shadow.ts";
 
 /** Plain data for a manifest. Nothing here depends on when it was read: the same history gives the same data. */
@@ -24,10 +22,7 @@ export type Repository = {
 export async function findRepository(folder: string, signal?: AbortSignal): Promise<Repository> {
   const shadow = await openShadow(folder, signal);
   try {
-    const place = { cwd: folder, userConfig: true, ...(signal && { signal }) };
-    const { stdout, exitCode } = await runGit(["rev-parse", "--show-toplevel"], place);
-    const top = exitCode === 0 ? stdout.toString().replace(/\n$/, "") : folder;
-    return { top: resolve(top), description: describeShadow(shadow) };
+    return { top: shadow.top, description: describeShadow(shadow) };
   } finally {
     shadow.dispose();
   }

@@ -8,7 +8,7 @@ import { awkwardSteps } from "../../test/awkward.ts";
 import { makeRepository, withFolder } from "../../test/repository.ts";
 import { defaultsOf } from "../base/options.ts";
 import { type DatasetManifest, readExamples, readManifest, splits } from "../dataset/store.ts";
-import { historyOptions } from "./harvest.ts";
+import { historyOptions } from "./options.ts";
 import { dropReasons } from "./reasons.ts";
 import { createSample } from "./sample.ts";
 import { writeDataset } from "./write.ts";
@@ -62,7 +62,7 @@ test("a history with nothing to learn from or to hold out is no dataset, and the
       );
     }
     assert.deepEqual(readManifest(join(folder, "data")), manifest);
-    assert.equal(readdirSync(join(folder, "data")).length, splits.length + 2);
+    assert.equal(readdirSync(join(folder, "data")).length, splits.length + 3);
   });
 });
 

@@ -1,65 +1,147 @@
-// Harvests a repository into a dataset folder: examples divided by time as they come, so that memory does not grow
-// with the history, and a manifest last that says what was read and what became of every record.
+// Reads a repository's history into a dataset folder: examples divided by time as they come, so that memory does not
+// grow with the history, and a manifest last that says what was read and what became of every record. What an earlier
+// run has read is taken from the folder's journal.
 
 import { resolve } from "node:path";
 import { UserError } from "../base/errors.ts";
 import type { Split } from "../dataset/example.ts";
-import { createDuplicateCheck, splitByTime } from "../dataset/split.ts";
+import { type Aside, createDivision, divideCommits, type PlacedCommit } from "../dataset/split.ts";
 import { createDatasetWriter, type DatasetManifest, type DatasetWriter, splits } from "../dataset/store.ts";
-import {
-  type HarvestEvent,
-  type HarvestResult,
-  type HistoryOptions,
-  harvestShadow,
-  logOptionsOf,
-} from "./harvest.ts";
-import { listCommits } from "./log.ts";
+import type { Entry, LineEntry } from "./entry.ts";
+import { createCounter, type HarvestResult } from "./harvest.ts";
+import { identify } from "./journal.ts";
+import { guessLicense } from "./license.ts";
+import { type HistoryOptions, selectionOf } from "./options.ts";
+import { type Commit, canHaveExamples, type Listing, listCommits } from "./order.ts";
+import { type DropReason, dropReasons } from "./reasons.ts";
+import { openResumed, type Resumed } from "./resume.ts";
+import { readRules } from "./rules.ts";
 import { openShadow, type Shadow } from "./shadow.ts";
 import { describeShadow } from "./source.ts";
 
+/** What is said while a dataset is written: how far it is, and what a person should know. */
+export type WriteEvent =
+  | {
+      readonly type: "progress";
+      readonly commits: number;
+      readonly total: number;
+      readonly examples: number;
+    }
+  | { readonly type: "notice"; readonly text: string };
+
+export type WritePaths = { readonly repository: string; readonly folder: string };
+
 /** Writes the dataset of `repository` to `folder`; what was there before stays until the new one is whole. */
 export async function* writeDataset(
-  paths: { readonly repository: string; readonly folder: string },
+  paths: WritePaths,
   options: HistoryOptions,
   signal?: AbortSignal,
-): AsyncGenerator<HarvestEvent, DatasetManifest> {
+): AsyncGenerator<WriteEvent, DatasetManifest> {
   const shadow = await openShadow(paths.repository, signal);
-  const writer = createDatasetWriter(paths.folder);
-  const source = harvestShadow(shadow, options, signal);
   try {
-    const commits = await listCommits(shadow, logOptionsOf(options, signal));
-    requireCommits(commits.length, paths.repository, shadow);
-    const { place, counts } = placer(commits, writer);
-    let duplicates = 0;
-    let next = await source.next();
-    for (; !next.done; next = await source.next()) {
-      const event = next.value.type === "progress" ? next.value : place(next.value);
-      if (event.type === "dropped" && event.reason === "duplicate") duplicates++;
-      yield event;
+    const listing = await listCommits(shadow, selectionOf(options), signal);
+    const sides = sidesOf(listing, { shadow, options, repository: paths.repository });
+    const resumed = await resume(paths, { shadow, options, listing }, signal);
+    try {
+      const writer = createDatasetWriter(paths.folder);
+      return yield* writeEntries({ paths, shadow, options, listing, sides, resumed, writer }, signal);
+    } finally {
+      resumed.close();
     }
-    requireSides(counts, paths.repository, shadow);
-    return writer.finish({
-      counters: countersOf(next.value, duplicates),
-      options,
-      created: { repository: resolve(paths.repository), ...describeShadow(shadow) },
-    });
   } finally {
-    // A reader that leaves early leaves the harvest too: its git processes end here.
-    await source.return({} as HarvestResult);
-    writer.abort();
     shadow.dispose();
   }
 }
 
-type RecordEvent = Exclude<HarvestEvent, { type: "progress" }>;
+type Reading = { readonly shadow: Shadow; readonly options: HistoryOptions; readonly listing: Listing };
+
+async function resume(paths: WritePaths, reading: Reading, signal?: AbortSignal): Promise<Resumed> {
+  const { shadow, options, listing } = reading;
+  const rules = await readRules(shadow.top, shadow, signal);
+  return openResumed({
+    folder: paths.folder,
+    identity: identify(shadow, options, rules),
+    harvest: { shadow, commits: listing.selected.map(({ hash }) => hash), options, rules },
+    reachable: listing.reachable.map(({ hash }) => hash),
+  });
+}
+
+type Writing = Reading & {
+  readonly paths: WritePaths;
+  readonly sides: ReadonlyMap<string, Split>;
+  readonly resumed: Resumed;
+  readonly writer: DatasetWriter;
+};
+
+const COMMITS_PER_PROGRESS = 100;
+
+async function* writeEntries(
+  { paths, shadow, options, listing, sides, resumed, writer }: Writing,
+  signal?: AbortSignal,
+): AsyncGenerator<WriteEvent, DatasetManifest> {
+  const total = listing.selected.length;
+  const counter = createCounter();
+  const placer = createPlacer(sides, writer);
+  let shown = -COMMITS_PER_PROGRESS;
+  try {
+    if (resumed.gone > 0) yield { type: "notice", text: describeGone(resumed.gone) };
+    for await (const entries of resumed.entries(signal)) {
+      for (const entry of entries) {
+        counter.count(entry);
+        placer.place(entry);
+      }
+      const { commits, examples } = counter.result();
+      if (commits - shown < COMMITS_PER_PROGRESS) continue;
+      shown = commits;
+      yield { type: "progress", commits, total, examples };
+    }
+    yield { type: "progress", commits: total, total, examples: counter.result().examples };
+    requireSides(placer.counts, paths.repository, shadow);
+    return writer.finish({
+      counters: countersOf(counter.result(), placer.aside),
+      options,
+      division: placer.report(),
+      created: {
+        repository: resolve(paths.repository),
+        ...describeShadow(shadow),
+        tips: Object.fromEntries(shadow.refs.map(({ name, oid }) => [name, oid])),
+        license: await guessLicense(shadow, signal),
+      },
+    });
+  } finally {
+    writer.abort();
+  }
+}
+
+function describeGone(count: number): string {
+  const what =
+    count === 1 ? "1 commit that was read before is" : `${count} commits that were read before are`;
+  return `The history was rewritten: ${what} no longer part of it and left out`;
+}
+
 type Counts = Record<Split, number>;
 
-/** One commit for each side: to learn from, to watch the learning by, and to measure it on. */
-function requireCommits(count: number, repository: string, shadow: Shadow): void {
-  if (count >= splits.length) return;
+/** The side of each commit that can have examples; at least one for each: to learn from, to watch the learning by, and
+ * to measure it on. */
+function sidesOf(
+  { selected }: Listing,
+  { shadow, options, repository }: Omit<Reading, "listing"> & { readonly repository: string },
+): ReadonlyMap<string, Split> {
+  const selection = selectionOf(options);
+  const sided = selected.filter((commit) => canHaveExamples(commit, shadow, selection));
+  if (sided.length >= splits.length) return divideCommits(placed(sided), options);
   throw new UserError(
-    `Expected at least ${splits.length} commits in ${repository}, to learn from the older and measure on the newer, found ${count}; ${moreHistory(shadow)}`,
+    `Expected at least ${splits.length} commits in ${repository}, to learn from the older and measure on the newer, found ${sided.length}; ${moreHistory(shadow)}`,
   );
+}
+
+/** Where clocks are wrong, a commit counts as made when the ones before it were. */
+function placed(commits: readonly Commit[]): PlacedCommit[] {
+  let latest = 0;
+  return commits.map(({ hash, time }) => {
+    latest = Math.max(latest, time);
+    return { hash, time: latest };
+  });
 }
 
 /** Without examples to learn from, or to measure on, a dataset is of no use; better to say so before it is one. */
@@ -76,41 +158,42 @@ function moreHistory(shadow: Shadow): string {
     : "take a repository with more history";
 }
 
-/** Writes a record to its place and returns it, or the drop that an example became. */
-function placer(
-  commits: readonly string[],
-  writer: DatasetWriter,
-): { place: (event: RecordEvent) => RecordEvent; counts: Counts } {
+/** Writes each record to its place: an example to its side, or to what is left out when an older side has it. */
+function createPlacer(sides: ReadonlyMap<string, Split>, writer: DatasetWriter) {
   const counts: Counts = { train: 0, validation: 0, test: 0 };
-  const sides = splitByTime(commits);
-  const duplicateOf = createDuplicateCheck();
-  const drop = (event: Extract<RecordEvent, { type: "dropped" }>) => {
-    const { type: _, ...record } = event;
-    writer.drop(record);
-    return event;
-  };
-  const place = (event: RecordEvent) => {
-    if (event.type === "dropped") return drop(event);
-    const { example } = event;
-    const side = sides.get(example.commit)!;
-    const detail = duplicateOf(example, side);
-    if (detail !== undefined) {
-      return drop({
-        type: "dropped",
-        commit: example.commit,
-        path: example.path,
-        reason: "duplicate",
-        detail,
-      });
+  const division = createDivision();
+  const set: Partial<Record<Aside["reason"], number>> = {};
+  const placeLine = ({ commit, path, print, line }: LineEntry) => {
+    const side = sides.get(commit)!;
+    const aside = division.place(print, side);
+    if (aside !== undefined) {
+      set[aside.reason] = (set[aside.reason] ?? 0) + 1;
+      writer.drop({ commit, path, ...aside });
+      return;
     }
-    writer.write(side, example);
     counts[side]++;
-    return event;
+    writer.writeLine(side, line);
   };
-  return { place, counts };
+  return {
+    counts,
+    aside: set,
+    report: division.report,
+    place(entry: Entry): void {
+      if (entry.type === "line") placeLine(entry);
+      if (entry.type !== "dropped") return;
+      const { type: _, ...record } = entry;
+      writer.drop(record);
+    },
+  };
 }
 
-function countersOf(result: HarvestResult, duplicates: number): Record<string, number> {
-  const { commits, merges, records, examples, dropped } = result;
-  return { commits, merges, records, examples: examples - duplicates, ...dropped, duplicate: duplicates };
+function countersOf(
+  { commits, merges, records, examples, dropped }: HarvestResult,
+  aside: Readonly<Partial<Record<DropReason, number>>>,
+): Record<string, number> {
+  const counts = dropReasons.map(
+    (reason) => [reason, (dropped[reason] ?? 0) + (aside[reason] ?? 0)] as const,
+  );
+  const left = Object.values(aside).reduce((sum, count) => sum + count, 0);
+  return { commits, merges, records, examples: examples - left, ...Object.fromEntries(counts) };
 }

@@ -1,0 +1,71 @@
+// Judges one changed file: an example whose answer was applied and compared with git's own new content, or the one
+// reason why it is none. A pure function of the record, its old content and the filter: it may run in any thread.
+
+import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
+import type { Example } from "../dataset/example.ts";
+import { checkRoundTrip } from "../dataset/roundtrip.ts";
+import type { CommitFacts, Filter } from "../filters/filter.ts";
+import { repairHeadings } from "./heading.ts";
+import type { Drop } from "./reasons.ts";
+
+/** What is judged of a commit: its facts, and where it stands. */
+export type JudgedCommit = CommitFacts & { readonly parent: string | null };
+
+/** A record that its own facts say nothing against, with its contents. */
+export type Case = {
+  readonly commit: JudgedCommit;
+  readonly path: string;
+  readonly oldOid: string;
+  /** Id of the content that the commit has, `null` where it deletes the file. */
+  readonly newOid: string | null;
+  /** The content before, `null` for a creation. */
+  readonly old: Buffer | null;
+  readonly section: Buffer;
+};
+
+/** An example with the bytes that its texts were decoded from, or the reason why it is none. */
+export type Outcome =
+  | { readonly example: Example; readonly texts: { readonly old: Buffer | null; readonly diff: Buffer } }
+  | { readonly drop: Drop };
+
+/** What becomes of a record. */
+export function judge({ commit, path, oldOid, newOid, old, section }: Case, filter: Filter): Outcome {
+  if (old?.subarray(0, BINARY_LOOK).includes(0)) return { drop: { reason: "binary" } };
+  if (old !== null && !isUtf8(old)) return { drop: { reason: "undecodable", detail: "old content" } };
+  const text = isUtf8(section) ? section : repairHeadings(section);
+  if (text !== section && !isUtf8(text)) return { drop: { reason: "undecodable", detail: "diff" } };
+  const diff = text.toString("utf8");
+  const example: Example = {
+    message: commit.message,
+    path,
+    old: old === null ? null : old.toString("utf8"),
+    diff,
+    commit: commit.hash,
+    parent: commit.parent,
+    time: commit.time,
+    author: commit.author,
+    weight: filter.weigh(commit),
+  };
+  const algorithm = oldOid.length === 64 ? "sha256" : "sha1";
+  // Only a new content proves the old one; where there is none, the old one must be what its name says.
+  if (newOid === null && old !== null && nameOf(old, algorithm) !== oldOid) {
+    return {
+      drop: { reason: "round-trip", detail: "blob: the old content is not the one that the commit names" },
+    };
+  }
+  const result = checkRoundTrip(example, newOid === null ? null : { oid: newOid, algorithm });
+  if (!result.ok) return { drop: { reason: "round-trip", detail: result.reason } };
+  const facts = { path, old: example.old, diff, oldOid, newOid: newOid ?? NOTHING.slice(0, oldOid.length) };
+  const drop = filter.byContent(commit, facts);
+  return drop === undefined ? { example, texts: { old, diff: text } } : { drop };
+}
+
+/** git's own name of a content (git-hash-object). */
+function nameOf(bytes: Buffer, algorithm: "sha1" | "sha256"): string {
+  return createHash(algorithm).update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+}
+
+// Where git looks for a NUL to tell binary from text (buffer_is_binary in xdiff-interface.c).
+const BINARY_LOOK = 8000;
+const NOTHING = "0".repeat(64);

@@ -1,0 +1,56 @@
+// Whether threads judge as this one does, in the same order, and end with what started them.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { awkwardSteps } from "../../test/awkward.ts";
+import { collect, makeRepository, withFolder } from "../../test/repository.ts";
+import { defaultsOf } from "../base/options.ts";
+import { filterOptions } from "../filters/filter.ts";
+import type { Case } from "./judge.ts";
+import { openJudges } from "./judging.ts";
+import { createSlabs } from "./slabs.ts";
+
+const many = Array.from({ length: 300 }, (_, i) => ({
+  files: { "a.txt": `${i}\n`, [`${i % 7}.txt`]: `${"line\n".repeat(i)}${i}\n` },
+}));
+
+test("one thread, two and none give the same events", async () => {
+  await withFolder(async (folder) => {
+    const repository = await makeRepository(join(folder, "r"), [...awkwardSteps, ...many]);
+    const alone = await collect(repository, { jobs: 0 });
+    assert.ok(alone.result.examples > 500);
+    for (const jobs of [1, 2])
+      assert.deepEqual(await collect(repository, { jobs }), alone, `${jobs} threads`);
+  });
+});
+
+const source = { options: defaultsOf(filterOptions), rules: { ignore: "", attributes: "" } };
+const commit = { hash: "1", parent: null, message: "m", author: "a", mail: "", time: 1, merge: false };
+
+/** A creation of a file with one line. */
+function makeCase(slab: ArrayBuffer): Case {
+  const oid = "5626abf0f72e58d7a153368ba57db4c673c0e171";
+  const nothing = "0".repeat(40);
+  const text = `diff --git a/a b/a\nnew file mode 100644\nindex ${nothing}..${oid}\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+one\n`;
+  const section = Buffer.from(slab, 0, text.length);
+  section.write(text);
+  return { commit, path: "a", oldOid: nothing, newOid: oid, old: null, section };
+}
+
+test("buffers come back for the next batch, and a thread that ends fails what waits for it", async () => {
+  const slabs = createSlabs();
+  const judges = openJudges({ source, slabs, commits: 1, jobs: 1 });
+  const slab = slabs.take(1000);
+  const { lines, outcomes } = await judges.judge([makeCase(slab)], slab);
+  assert.equal(outcomes.length, 1);
+  const example = JSON.parse(Buffer.from(lines).toString()) as { path: string; old: null };
+  assert.deepEqual([example.path, example.old], ["a", null]);
+  assert.equal(slab.byteLength, 0, "it went over to the thread");
+  const back = slabs.take(1000);
+  assert.equal(back.byteLength, 1 << 20);
+  const waiting = judges.judge([makeCase(back)], back);
+  const failed = assert.rejects(waiting, /Expected a thread to judge, found its end/);
+  await judges.dispose();
+  await failed;
+});

@@ -1,0 +1,99 @@
+// The order in which commits are read: every commit after its parents, else by time, and the same whatever git's walk
+// and whatever came later. A commit's place depends on nothing but itself and its ancestors, so a history that grew
+// keeps the order that it had. Knows nothing of changes.
+
+import { UserError } from "../base/errors.ts";
+import { runGit } from "./git.ts";
+import { placeOf, revisionsOf, type Shadow } from "./shadow.ts";
+
+export type Commit = {
+  readonly hash: string;
+  /** None at the edge of a shallow clone. */
+  readonly parents: readonly string[];
+  /** Committer time, seconds since 1970. */
+  readonly time: number;
+};
+
+export type Selection = {
+  /** Only what is checked out and its first parents, instead of all that branches and tags lead to. */
+  readonly firstParent: boolean;
+  /** Only the newest so many, by our order; `null` for all. */
+  readonly maxCommits: number | null;
+  /** First and last second of the committer time, both included; `null` for no limit. */
+  readonly since: number | null;
+  readonly until: number | null;
+};
+
+/** All commits that can be reached, and those of them that are selected; both oldest first. */
+export type Listing = { readonly reachable: readonly Commit[]; readonly selected: readonly Commit[] };
+
+/** The commits of a repository in our order; a `UserError` when the history cannot be walked. */
+export async function listCommits(
+  shadow: Shadow,
+  selection: Selection,
+  signal?: AbortSignal,
+): Promise<Listing> {
+  const args = ["rev-list", "--topo-order", "--timestamp", "--parents", ...walk(shadow, selection), "--"];
+  const { stdout, stderr, exitCode } = await runGit(args, placeOf(shadow, signal));
+  if (exitCode !== 0) throw describeWalkFailure(stderr);
+  const reachable = sortCommits(parseCommits(stdout.toString("latin1")).reverse());
+  return { reachable, selected: select(reachable, selection) };
+}
+
+/** Whether a commit can have examples: merges count where their change to the first parent is read. */
+export function canHaveExamples(commit: Commit, shadow: Shadow, { firstParent }: Selection): boolean {
+  return (firstParent || commit.parents.length < 2) && !shadow.shallow.has(commit.hash);
+}
+
+/** What is said of a history that git cannot read to its end. */
+export function describeWalkFailure(stderr: string): UserError {
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  return new UserError(`Expected a readable history, found: ${said}; run "git fsck" in the repository`);
+}
+
+function walk(shadow: Shadow, { firstParent }: Selection): string[] {
+  if (!firstParent) return revisionsOf(shadow);
+  if (shadow.head !== null) return ["--first-parent", "HEAD"];
+  throw new UserError(
+    "Expected a branch with commits to be checked out for --merges first-parent, found none; check one out, or leave the option out",
+  );
+}
+
+function parseCommits(text: string): Commit[] {
+  const commits: Commit[] = [];
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf("\n", start);
+    const [time, hash, ...parents] = text.slice(start, end).split(" ");
+    commits.push({ hash: hash!, parents, time: Number(time) });
+    start = end + 1;
+  }
+  return commits;
+}
+
+type Place = { readonly time: number; readonly generation: number };
+
+/**
+ * Sorts commits that stand after their parents by time, where no commit counts as older than its parents; then by the
+ * length of the longest way to a root, then by hash.
+ */
+export function sortCommits(parentsFirst: readonly Commit[]): Commit[] {
+  const places = new Map<string, Place>();
+  for (const { hash, parents, time } of parentsFirst) {
+    const above = parents.flatMap((parent) => places.get(parent) ?? []);
+    places.set(hash, {
+      time: above.reduce((latest, place) => Math.max(latest, place.time), time),
+      generation: above.reduce((longest, place) => Math.max(longest, place.generation), 0) + 1,
+    });
+  }
+  return [...parentsFirst].sort((a, b) => {
+    const [left, right] = [places.get(a.hash)!, places.get(b.hash)!];
+    return left.time - right.time || left.generation - right.generation || (a.hash < b.hash ? -1 : 1);
+  });
+}
+
+function select(commits: readonly Commit[], { since, until, maxCommits }: Selection): readonly Commit[] {
+  const within = commits.filter(
+    ({ time }) => (since === null || time >= since) && (until === null || time <= until),
+  );
+  return maxCommits === null ? within : within.slice(-maxCommits);
+}

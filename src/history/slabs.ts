@@ -1,0 +1,31 @@
+// Buffers that go round: between reading and judging, and between threads. What is read is many times what is held at
+// once, and fresh buffers for all of it would cost more memory than their content.
+
+export type Slabs = {
+  /** A buffer of at least so many bytes; what is in it is of no account. */
+  take(bytes: number): ArrayBuffer;
+  /** Gives back a buffer that nobody looks at any more. */
+  give(slab: ArrayBuffer): void;
+};
+
+const LEAST_BYTES = 1 << 20;
+// Of the larger ones that a few large files needed, none is kept.
+const MOST_BYTES_KEPT = 8 << 20;
+
+export function createSlabs(): Slabs {
+  const free: ArrayBuffer[] = [];
+  return {
+    take(bytes) {
+      const fitting = free.findIndex((slab) => slab.byteLength >= bytes);
+      if (fitting >= 0) return free.splice(fitting, 1)[0]!;
+      let size = LEAST_BYTES;
+      while (size < bytes) size *= 2;
+      return new ArrayBuffer(size);
+    },
+    give(slab) {
+      if (slab.byteLength === 0 || slab.byteLength > MOST_BYTES_KEPT) return;
+      free.push(slab);
+      free.sort((a, b) => a.byteLength - b.byteLength);
+    },
+  };
+}
