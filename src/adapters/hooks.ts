@@ -1,43 +1,89 @@
-// The hooks through which a block under construction gets its parameters and linear layers, with an adapter on
-// them where there is one. Training and generation build their blocks through this, so that both compute the same.
+// The stages of a network with an adapter in: embedding, block, head. Training and generation build theirs through
+// this, so that both compute the same; without an adapter each is the base's own.
 
-import { linear } from "../graph/build.ts";
+import { add, gather, linear } from "../graph/build.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
-import type { LoraConfig } from "./adapter.ts";
-import { loraShapes, targetsOf, withLora } from "./lora.ts";
-
-type Parameter = { readonly name: string; readonly shape: readonly number[] };
-
-/** The part of a model that says what its blocks are made of. */
-type Blocks = { readonly linears: readonly Parameter[]; readonly blockParameters: readonly Parameter[] };
+import type { AdapterConfig } from "./adapter.ts";
+import type { BlockContext, JoinHook, Layers, LinearHook, Parameter, ParameterHook } from "./kind.ts";
+import { blockArrays, kindOf, outerArrays } from "./kinds.ts";
 
 export type BlockHooks = {
-  readonly parameter: (name: string) => Tensor;
-  readonly linear: (x: Tensor, names: readonly string[]) => readonly Tensor[];
+  readonly parameter: ParameterHook;
+  readonly linear: LinearHook;
+  readonly join: JoinHook;
   /** Graph inputs made so far, by name. */
   readonly made: ReadonlyMap<string, Tensor>;
 };
 
-/** Arrays of the adapter within one block. */
-export function adapterParameters(model: Blocks, adapter: LoraConfig | null): Parameter[] {
+export type BlockPlace = {
+  readonly layer: number;
+  /** Masks an input of the adapter, while training; none elsewhere. */
+  readonly dropout?: BlockContext["dropout"];
+  /** Whether the adapter's arrays are those of `frozenArrays`. */
+  readonly frozen?: boolean;
+};
+
+/** Arrays of the adapter within one block, by their names there. */
+export function adapterParameters(model: Layers, adapter: AdapterConfig | null, layer: number): Parameter[] {
   if (!adapter) return [];
-  return targetsOf(adapter, model.linears).flatMap((target) => loraShapes(adapter, target));
+  return blockArrays(adapter, model, layer).map(({ name, shape }) => ({ name, shape }));
+}
+
+/** Arrays of the adapter outside the blocks, by their full names. */
+export function outerParameters(model: Layers, adapter: AdapterConfig | null): Parameter[] {
+  if (!adapter) return [];
+  return outerArrays(adapter, model).map(({ name, shape }) => ({ name, shape }));
+}
+
+/** The same for layers whose blocks are one program: a program serves every layer of its variant. */
+export function blockVariant(model: Layers, adapter: AdapterConfig | null, layer: number): string {
+  return adapterParameters(model, adapter, layer)
+    .map(({ name, shape }) => `${name}[${shape}]`)
+    .join(" ");
 }
 
 /** Hooks for one block, and the graph inputs that were made through them. */
-export function blockHooks(model: Blocks, adapter: LoraConfig | null): BlockHooks {
+export function blockHooks(model: Layers, adapter: AdapterConfig | null, place: BlockPlace): BlockHooks {
   const { parameter, made } = createParameters([
     ...model.blockParameters,
-    ...adapterParameters(model, adapter),
+    ...adapterParameters(model, adapter, place.layer),
   ]);
-  const base = (x: Tensor, names: readonly string[]) =>
-    names.map((name) => linear(x, parameter(`${name}.weight`)));
-  if (!adapter) return { parameter, made, linear: base };
-  return {
-    parameter,
-    made,
-    linear: withLora(adapter, targetsOf(adapter, model.linears), { linear: base, parameter }),
+  const base = {
+    linear: (x: Tensor, names: readonly string[]) =>
+      names.map((name) => linear(x, parameter(`${name}.weight`))),
+    join: (_name: string, residual: Tensor, output: Tensor) => add(residual, output),
   };
+  if (!adapter) return { parameter, made, ...base };
+  const { layer, dropout = (x) => x, frozen = false } = place;
+  const context = { model, layer, parameter, dropout, frozen, ...base };
+  return { parameter, made, ...kindOf(adapter).hooks(adapter, context) };
+}
+
+type Stage = { readonly y: Tensor; readonly made: ReadonlyMap<string, Tensor> };
+
+/** Hidden states [n, hidden_size] of ids int64 [n]. */
+export function embeddingStage(model: Layers, adapter: AdapterConfig | null, ids: Tensor): Stage {
+  const { parameter, made } = createParameters([
+    model.embeddingParameter,
+    ...outerParameters(model, adapter),
+  ]);
+  const rows = gather(parameter(model.embeddingParameter.name), ids);
+  return { y: adapter ? kindOf(adapter).afterEmbedding(adapter, parameter, rows) : rows, made };
+}
+
+type Head = Layers & {
+  readonly head: (
+    hooks: { readonly parameter: ParameterHook; readonly beforeLogits?: (x: Tensor) => Tensor },
+    x: Tensor,
+  ) => Tensor;
+};
+
+/** Logits [n, vocab_size] of hidden states x [n, hidden_size]. */
+export function headStage(model: Head, adapter: AdapterConfig | null, x: Tensor): Stage {
+  const { parameter, made } = createParameters([...model.headParameters, ...outerParameters(model, adapter)]);
+  if (!adapter) return { y: model.head({ parameter }, x), made };
+  const beforeLogits = (hidden: Tensor) => kindOf(adapter).beforeLogits(adapter, parameter, hidden);
+  return { y: model.head({ parameter, beforeLogits }, x), made };
 }
 
 /** Graph inputs for the parameters of a stage, each made once when it is first asked for. */

@@ -1,114 +1,100 @@
-// LoRA: y = Wx + s·B(Ax). Scale, initialisation and shapes as PEFT has them (peft:src/peft/tuners/lora/layer.py):
-// s = lora_alpha / r, or lora_alpha / √r with rsLoRA; A uniform in ±1/√in, B zero. Knows layers by name only.
+// LoRA: y = Wx + s·B(Ax); with DoRA y = m/‖W + s·BA‖ ∘ (Wx + s·B(Ax)), row by row, the norm held constant. Scale,
+// initialisation, names and shapes as PEFT has them (peft:src/peft/tuners/lora/layer.py, dora.py): s = lora_alpha / r,
+// or lora_alpha / √r with rsLoRA; A uniform in ±1/√in, B zero, m the norms of W's rows.
 
-import { UserError } from "../base/errors.ts";
-import { nearestName, type OptionTable, type Values } from "../base/options.ts";
-import type { Random } from "../base/random.ts";
-import { apply } from "../graph/build.ts";
+import { add, apply, detach, linear, mul, reduceSum, reshape, scaled } from "../graph/build.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Adapter, LoraConfig, TrainedArray } from "./adapter.ts";
-
-/** A linear layer of a block by its name within the block: [out, in]. */
-type Linear = { readonly name: string; readonly shape: readonly number[] };
-
-/** The options of a LoRA, by PEFT's names. */
-export const loraOptions = {
-  r: { type: "integer", default: 8, help: "Rank of the adapter", value: "N", least: 1 },
-  lora_alpha: { type: "number", default: 16, help: "Scale of the adapter: lora_alpha / r", value: "X" },
-  use_rslora: { type: "boolean", default: false, help: "Scale by lora_alpha / sqrt(r) instead" },
-  target_modules: {
-    type: "strings",
-    default: ["all-linear"],
-    help: "Linear layers that get an adapter, by name, or all-linear",
-    value: "NAME",
-  },
-} as const satisfies OptionTable;
-
-export type LoraOptions = Values<typeof loraOptions>;
+import type { LoraConfig } from "./adapter.ts";
+import type { AdapterKind, BlockContext, Layers, LinearHook, Parameter, Planned } from "./kind.ts";
+import { selectModules } from "./select.ts";
 
 /** What the adapter's product is multiplied with. */
-export function loraScale({ r, lora_alpha, use_rslora }: LoraConfig): number {
+export function loraScale({
+  r,
+  lora_alpha,
+  use_rslora,
+}: Pick<LoraConfig, "r" | "lora_alpha" | "use_rslora">): number {
   return lora_alpha / (use_rslora ? Math.sqrt(r) : r);
 }
 
 /** The linear layers of a block that `target_modules` means; a `UserError` names those that match nothing. */
-export function targetsOf(config: LoraConfig, linears: readonly Linear[]): Linear[] {
-  const wanted = config.target_modules;
-  if (wanted.length === 1 && wanted[0] === "all-linear") return [...linears];
-  const last = (name: string) => name.slice(name.lastIndexOf(".") + 1);
-  const matches = (linear: Linear, target: string) => linear.name === target || last(linear.name) === target;
-  const unknown = wanted.filter((target) => !linears.some((linear) => matches(linear, target)));
-  if (unknown.length > 0) {
-    const known = linears.map((linear) => last(linear.name));
-    const near = nearestName(unknown[0]!, known);
-    throw new UserError(
-      `Expected target_modules among ${known.join(", ")}, found ${unknown.join(", ")}${near ? ` (did you mean ${near}?)` : ""}`,
-    );
-  }
-  return linears.filter((linear) => wanted.some((target) => matches(linear, target)));
+export function targetsOf(
+  { target_modules }: Pick<LoraConfig, "target_modules">,
+  linears: readonly Parameter[],
+): Parameter[] {
+  if (target_modules.length === 1 && target_modules[0] === "all-linear") return [...linears];
+  return selectModules("target_modules", target_modules, linears);
 }
 
-/** Names and shapes of the adapter's arrays on one linear layer. */
-export function loraShapes({ r }: LoraConfig, { name, shape }: Linear): { name: string; shape: number[] }[] {
-  const [out, inner] = shape as [number, number];
-  return [
-    { name: `${name}.lora_A.weight`, shape: [r, inner] },
-    { name: `${name}.lora_B.weight`, shape: [out, r] },
-  ];
+function isOn({ layers_to_transform }: LoraConfig, layer: number): boolean {
+  return layers_to_transform === null || layers_to_transform.includes(layer);
 }
 
-/** A fresh adapter on every targeted layer of every block: A [r, in], B [out, r] of zeros, so that the output is still
- * the base's. */
-export function createLora(
-  config: LoraConfig,
-  model: {
-    readonly linears: readonly Linear[];
-    readonly num_hidden_layers: number;
-    readonly blockPrefix: (layer: number) => string;
-  },
-  random: Random,
-): Adapter {
-  const targets = targetsOf(config, model.linears);
-  const arrays = new Map<string, TrainedArray>();
-  for (let layer = 0; layer < model.num_hidden_layers; layer++) {
-    for (const target of targets) {
-      const [a, b] = loraShapes(config, target) as [
-        { name: string; shape: number[] },
-        { name: string; shape: number[] },
-      ];
-      const bound = 1 / Math.sqrt(a.shape[1]!);
-      const values = Float32Array.from(
-        { length: a.shape[0]! * a.shape[1]! },
-        () => bound * (2 * random.uniform() - 1),
-      );
-      arrays.set(model.blockPrefix(layer) + a.name, { shape: a.shape, data: values });
-      arrays.set(model.blockPrefix(layer) + b.name, {
-        shape: b.shape,
-        data: new Float32Array(b.shape[0]! * b.shape[1]!),
-      });
-    }
-  }
-  return { config, arrays };
+/** A [r, in], B [out, r] and, with DoRA, the magnitudes [out], of every targeted layer. */
+function blockArrays(config: LoraConfig, model: Layers, layer: number): Planned[] {
+  if (!isOn(config, layer)) return [];
+  return targetsOf(config, model.linears).flatMap(({ name, shape }): Planned[] => {
+    const [out, inner] = shape as [number, number];
+    const magnitude: Planned = {
+      name: `${name}.lora_magnitude_vector`,
+      shape: [out],
+      initial: { kind: "row-norms", of: `${name}.weight` },
+    };
+    return [
+      {
+        name: `${name}.lora_A.weight`,
+        shape: [config.r, inner],
+        initial: { kind: "uniform", bound: 1 / Math.sqrt(inner) },
+      },
+      { name: `${name}.lora_B.weight`, shape: [out, config.r], initial: { kind: "zeros" } },
+      ...(config.use_dora ? [magnitude] : []),
+    ];
+  });
 }
-
-type LinearHook = (x: Tensor, names: readonly string[]) => readonly Tensor[];
 
 /** A `linear` hook that adds the adapter's product where a layer has one. */
-export function withLora(
-  config: LoraConfig,
-  targets: readonly Linear[],
-  hooks: { readonly linear: LinearHook; readonly parameter: (name: string) => Tensor },
-): LinearHook {
-  const targeted = new Set(targets.map((target) => target.name));
-  return (x, names) =>
-    hooks.linear(x, names).map((y, i) => {
+function withLora(config: LoraConfig, context: BlockContext): LinearHook {
+  if (!isOn(config, context.layer)) return context.linear;
+  const targeted = new Set(targetsOf(config, context.model.linears).map((target) => target.name));
+  const scale = loraScale(config);
+  return (x, names) => {
+    const first = names.find((name) => targeted.has(name));
+    const masked = first === undefined ? x : context.dropout(x, first);
+    return context.linear(x, names).map((y, i) => {
       const name = names[i]!;
       if (!targeted.has(name)) return y;
-      const hidden = apply("Gemm", [x, hooks.parameter(`${name}.lora_A.weight`)], { transB: 1 });
+      const hidden = linear(masked, context.parameter(`${name}.lora_A.weight`));
       // The base's output rides as the product's addend: one pass over it instead of two.
-      return apply("Gemm", [hidden, hooks.parameter(`${name}.lora_B.weight`), y], {
+      const sum = apply("Gemm", [hidden, context.parameter(`${name}.lora_B.weight`), y], {
         transB: 1,
-        alpha: loraScale(config),
+        alpha: scale,
       });
+      return config.use_dora ? mul(sum, magnitudes(name, scale, context)) : sum;
     });
+  };
 }
+
+/** m/‖W + s·BA‖ as [1, out]; of frozen arrays it is what stands in m's place. */
+function magnitudes(name: string, scale: number, { parameter, frozen }: BlockContext): Tensor {
+  const m = parameter(`${name}.lora_magnitude_vector`);
+  const row = (x: Tensor) => reshape(x, [1, m.shape[0]!]);
+  if (frozen) return row(m);
+  const [w, a, b] = ["weight", "lora_A.weight", "lora_B.weight"].map((part) => parameter(`${name}.${part}`));
+  return row(apply("Div", [m, detach(rowNorms(w!, { a: a!, b: b!, scale }))]));
+}
+
+/** ‖W + s·BA‖ of each row, from ‖W‖² + 2s·W·BA + s²·‖BA‖², so that no matrix as large as W is made but one. */
+function rowNorms(w: Tensor, { a, b, scale }: { a: Tensor; b: Tensor; scale: number }): Tensor {
+  const rows = (x: Tensor, y: Tensor) => reduceSum(mul(x, y), [1]);
+  const cross = scaled(rows(linear(w, a), b), 2 * scale);
+  const own = scaled(rows(linear(b, linear(a, a)), b), scale * scale);
+  return apply("Sqrt", [add(add(rows(w, w), cross), own)]);
+}
+
+export const lora: AdapterKind<LoraConfig> = {
+  block: blockArrays,
+  outer: () => [],
+  hooks: (config, context) => ({ linear: withLora(config, context), join: context.join }),
+  afterEmbedding: (_config, _parameter, x) => x,
+  beforeLogits: (_config, _parameter, x) => x,
+};

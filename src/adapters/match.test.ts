@@ -2,28 +2,25 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { layersOf } from "../../test/layers.ts";
 import { UserError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
-import type { Adapter, LoraConfig, TrainedArray } from "./adapter.ts";
-import { createLora } from "./lora.ts";
+import type { Adapter, TrainedArray } from "./adapter.ts";
+import { createAdapter } from "./create.ts";
 import { requireMatch } from "./match.ts";
+import { parseAdapter } from "./options.ts";
 
-const config: LoraConfig = {
-  kind: "lora",
-  r: 2,
-  lora_alpha: 4,
-  use_rslora: false,
-  target_modules: ["all-linear"],
-};
+const config = parseAdapter("lora[r=2]");
 const model = {
-  linears: [
+  ...layersOf([
     { name: "self_attn.q_proj", shape: [4, 3] },
     { name: "mlp.up_proj", shape: [5, 3] },
-  ],
+  ]),
   num_hidden_layers: 3,
-  blockPrefix: (layer: number) => `model.layers.${layer}.`,
 };
-const adapter = createLora(config, model, createRandom(1));
+const create = (text: string) =>
+  createAdapter(parseAdapter(text), { model, read: () => new Float32Array(24) }, createRandom(1));
+const adapter = create("lora[r=2]");
 
 function changed(change: (arrays: Map<string, TrainedArray>) => void): Adapter {
   const arrays = new Map(adapter.arrays);
@@ -43,8 +40,9 @@ function refusal(found: Adapter): string {
 
 test("an adapter made for the model fits", () => {
   requireMatch(adapter, model);
-  const part = { ...config, target_modules: ["up_proj"] };
-  requireMatch(createLora(part, model, createRandom(1)), model);
+  requireMatch(create("lora[r=2, target_modules=up_proj, layers_to_transform=1-2]"), model);
+  requireMatch(create("houlsby+inv"), model);
+  requireMatch(create("lora[target_modules=up_proj, modules_to_save=[embed_tokens]]"), model);
 });
 
 test("missing, misshapen and unknown arrays are all named", () => {
@@ -69,9 +67,22 @@ test("of many differences the first eight are shown and the rest counted", () =>
 });
 
 test("arrays of another rank than the config says do not fit", () => {
-  const { arrays } = createLora({ ...config, r: 3 }, model, createRandom(1));
+  const { arrays } = create("lora[r=3]");
   assert.match(
     refusal({ config, arrays }),
     /found 12 arrays that differ: .*lora_A.weight is \[3,3\], expected \[2,3\]/,
+  );
+});
+
+test("modules that the model lacks are named, with what is near", () => {
+  const wrong = parseAdapter("lora[modules_to_save=[embd_tokens, crossattention]]");
+  assert.throws(
+    () => requireMatch({ config: wrong, arrays: new Map() }, model),
+    /Expected modules_to_save among .*, found embd_tokens, crossattention \(did you mean embed_tokens\?\)/,
+  );
+  const nowhere = parseAdapter("lora[layers_to_transform=[7]]");
+  assert.throws(
+    () => requireMatch({ config: nowhere, arrays: new Map() }, model),
+    /on at least one layer, found one on none/,
   );
 });

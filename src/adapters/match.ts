@@ -3,32 +3,28 @@
 
 import { UserError } from "../base/errors.ts";
 import type { Adapter } from "./adapter.ts";
-import { loraShapes, targetsOf } from "./lora.ts";
+import type { Layers } from "./kind.ts";
+import { allArrays } from "./kinds.ts";
 
-type Layers = {
-  readonly linears: readonly { readonly name: string; readonly shape: readonly number[] }[];
-  readonly num_hidden_layers: number;
-  readonly blockPrefix: (layer: number) => string;
-};
+type Shaped = { readonly shape: readonly number[] };
 
 /** Throws one `UserError` that names every mismatch between an adapter and a model. */
 export function requireMatch(adapter: Adapter, model: Layers): void {
-  const wanted = new Map<string, readonly number[]>();
-  for (let layer = 0; layer < model.num_hidden_layers; layer++) {
-    for (const target of targetsOf(adapter.config, model.linears)) {
-      for (const { name, shape } of loraShapes(adapter.config, target)) {
-        wanted.set(model.blockPrefix(layer) + name, shape);
-      }
-    }
-  }
-  const problems = [...wanted].flatMap(([name, shape]) => {
-    const found = adapter.arrays.get(name);
-    if (!found) return [`${name} is missing`];
-    return found.shape.join() === shape.join() ? [] : [`${name} is [${found.shape}], expected [${shape}]`];
+  requireArrays(allArrays(adapter.config, model), adapter.arrays);
+}
+
+/** The same for arrays by whatever names they have. */
+export function requireArrays(
+  wanted: readonly (Shaped & { readonly name: string })[],
+  found: ReadonlyMap<string, Shaped>,
+): void {
+  const known = new Set(wanted.map(({ name }) => name));
+  const problems = wanted.flatMap(({ name, shape }) => {
+    const array = found.get(name);
+    if (!array) return [`${name} is missing`];
+    return array.shape.join() === shape.join() ? [] : [`${name} is [${array.shape}], expected [${shape}]`];
   });
-  problems.push(
-    ...[...adapter.arrays.keys()].filter((name) => !wanted.has(name)).map((name) => `${name} is unknown`),
-  );
+  problems.push(...[...found.keys()].filter((name) => !known.has(name)).map((name) => `${name} is unknown`));
   if (problems.length === 0) return;
   const shown =
     problems.slice(0, 8).join("; ") + (problems.length > 8 ? `; and ${problems.length - 8} more` : "");

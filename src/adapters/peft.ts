@@ -1,104 +1,68 @@
-// Reads and writes adapters as PEFT has them: `adapter_config.json` and `adapter_model.safetensors`, names behind
-// `base_model.model.`. Format: peft:src/peft/config.py, src/peft/utils/save_and_load.py.
+// Reads and writes a LoRA as PEFT has it: `adapter_config.json` and `adapter_model.safetensors`, names behind
+// `base_model.model.`. Format: peft:src/peft/utils/save_and_load.py; the config is in `peft-config.ts`.
 
 import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
-import { readJson, writeJson } from "../base/files.ts";
-import { openSafetensors, writeSafetensors } from "../weights/safetensors.ts";
+import { readJson } from "../base/files.ts";
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from "../weights/safetensors.ts";
 import type { Adapter, LoraConfig, TrainedArray } from "./adapter.ts";
+import { type AdapterBase, parsePeftConfig, peftConfig } from "./peft-config.ts";
+import { writePythonJson } from "./python-json.ts";
 
 const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
 const PREFIX = "base_model.model.";
-
-/** Where the adapter belongs: written into its config. */
-export type AdapterBase = { readonly base_model_name_or_path: string | null };
+const HEAD = "lm_head.weight";
 
 /** Writes the folder; the config comes last, so that a folder with a config is whole. */
-export function writePeft(folder: string, adapter: Adapter, base: AdapterBase): void {
+export function writePeft(folder: string, adapter: Adapter<LoraConfig>, base: AdapterBase): void {
   const arrays = new Map([...adapter.arrays].map(([name, array]) => [PREFIX + name, array]));
+  const embedding = arrays.get(`${PREFIX}${base.tied}`);
+  if (embedding) arrays.set(PREFIX + HEAD, embedding);
   writeSafetensors(join(folder, WEIGHTS), arrays);
-  writeJson(join(folder, CONFIG), configFile(adapter, base));
+  writePythonJson(join(folder, CONFIG), peftConfig(adapter, base));
 }
 
-/** Keys sorted, as PEFT writes them; where there are no patterns PEFT wants an empty object, not `null`. */
-function configFile({ config, arrays }: Adapter, base: AdapterBase): Record<string, unknown> {
-  const modules = [...arrays.keys()].map((name) => name.split(".").at(-3)!);
-  return {
-    alpha_pattern: {},
-    base_model_name_or_path: base.base_model_name_or_path,
-    bias: "none",
-    fan_in_fan_out: false,
-    inference_mode: true,
-    init_lora_weights: true,
-    layers_pattern: null,
-    layers_to_transform: null,
-    lora_alpha: config.lora_alpha,
-    lora_dropout: 0.0,
-    modules_to_save: null,
-    peft_type: "LORA",
-    r: config.r,
-    rank_pattern: {},
-    revision: null,
-    target_modules: [...new Set(modules)].sort(),
-    task_type: "CAUSAL_LM",
-    use_dora: false,
-    use_rslora: config.use_rslora,
-  };
-}
+/** An adapter, and whether a trained embedding is the head too. */
+export type PeftAdapter = Adapter<LoraConfig> & { readonly tied: boolean };
 
 /** Reads the folder; refuses with a `UserError` what would change the mathematics if it were ignored. */
-export function readPeft(folder: string): Adapter {
-  const file = readJson(join(folder, CONFIG)) as Record<string, unknown>;
-  const config = parseConfig(file, folder);
+export function readPeft(folder: string): PeftAdapter {
+  const path = join(folder, CONFIG);
+  const file = readJson(path);
   const source = openSafetensors(join(folder, WEIGHTS));
   try {
-    const arrays = new Map<string, TrainedArray>();
-    for (const [name, { shape }] of source.arrays) {
-      if (!name.startsWith(PREFIX) || !/\.lora_[AB]\.weight$/.test(name)) {
-        throw new UserError(
-          `Expected LoRA arrays behind ${PREFIX} in ${join(folder, WEIGHTS)}, found ${name}`,
-        );
-      }
-      arrays.set(name.slice(PREFIX.length), { shape, data: source.read(name) });
-    }
-    return { config, arrays };
+    const names = [...source.arrays.keys()].map((name) => shortName(name, source));
+    const config = parsePeftConfig(file, { path, names });
+    const tied = (file as { ensure_weight_tying?: unknown } | null)?.ensure_weight_tying === true;
+    // A tied head is written beside the embedding that it is.
+    const own = names.filter((name) => !(tied && name === HEAD));
+    requireOwn(config, own, source);
+    return { config, arrays: new Map(own.map((name) => [name, read(source, PREFIX + name)])), tied };
   } finally {
     source.dispose();
   }
 }
 
-const REFUSED: readonly (readonly [string, readonly unknown[]])[] = [
-  ["peft_type", ["LORA"]],
-  ["bias", ["none", undefined]],
-  ["use_dora", [false, null, undefined]],
-  ["fan_in_fan_out", [false, undefined]],
-  ["modules_to_save", [null, undefined]],
-  ["layers_to_transform", [null, undefined]],
-];
+function shortName(name: string, { path }: SafetensorsFile): string {
+  if (name.startsWith(PREFIX)) return name.slice(PREFIX.length);
+  throw new UserError(`Expected LoRA arrays behind ${PREFIX} in ${path}, found ${name}`);
+}
 
-function parseConfig(file: Record<string, unknown>, folder: string): LoraConfig {
-  for (const [key, allowed] of REFUSED) {
-    if (!allowed.includes(file[key])) {
-      const wanted = JSON.stringify(allowed[0]);
-      throw new UserError(
-        `Expected ${key} ${wanted} in ${join(folder, CONFIG)}, found ${JSON.stringify(file[key])}`,
-      );
-    }
-  }
-  for (const key of ["rank_pattern", "alpha_pattern"]) {
-    if (Object.keys((file[key] as object | undefined) ?? {}).length > 0) {
-      throw new UserError(
-        `Expected an empty ${key} in ${join(folder, CONFIG)}, found ${JSON.stringify(file[key])}`,
-      );
-    }
-  }
-  const { r, lora_alpha, target_modules } = file;
-  if (typeof r !== "number" || typeof lora_alpha !== "number" || !Array.isArray(target_modules)) {
-    throw new UserError(
-      `Expected r, lora_alpha and target_modules in ${join(folder, CONFIG)}, found not all of them`,
-    );
-  }
-  const targets = target_modules.map(String);
-  return { kind: "lora", r, lora_alpha, use_rslora: file.use_rslora === true, target_modules: targets };
+/** Every array is the LoRA's own, or of a module that is trained whole. */
+function requireOwn(config: LoraConfig, names: readonly string[], { path }: SafetensorsFile): void {
+  const saved = config.modules_to_save;
+  const strange = names.filter((name) => {
+    if (/\.(lora_[AB]\.weight|lora_magnitude_vector)$/.test(name)) return false;
+    const module = name.replace(/\.(weight|bias)$/, "");
+    return !saved.some((wanted) => module.endsWith(wanted));
+  });
+  if (strange.length === 0) return;
+  throw new UserError(
+    `Expected LoRA arrays behind ${PREFIX} in ${path}, found ${strange.map((name) => PREFIX + name).join(", ")}`,
+  );
+}
+
+function read(source: SafetensorsFile, name: string): TrainedArray {
+  return { shape: source.arrays.get(name)!.shape, data: source.read(name) };
 }

@@ -8,8 +8,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Adapter } from "../../src/adapters/adapter.ts";
-import { createLora } from "../../src/adapters/lora.ts";
+import type { Adapter, LoraConfig } from "../../src/adapters/adapter.ts";
+import { createAdapter } from "../../src/adapters/create.ts";
+import { parseAdapter } from "../../src/adapters/options.ts";
 import { readPeft, writePeft } from "../../src/adapters/peft.ts";
 import { createRandom } from "../../src/base/random.ts";
 import { Decoder } from "../../src/generation/decoder.ts";
@@ -29,14 +30,9 @@ test("PEFT reads a tiny adapter of ours", {
 }, async () => {
   const source = openWeights(TINY);
   const random = createRandom(3);
-  const config = {
-    kind: "lora",
-    r: 4,
-    lora_alpha: 8,
-    use_rslora: true,
-    target_modules: ["q_proj", "down_proj"],
-  } as const;
-  const adapter = createLora(config, createModel(source.config), random);
+  const config = parseAdapter("rslora[r=4, lora_alpha=8, target_modules=[q_proj, down_proj]]") as LoraConfig;
+  const base = { model: createModel(source.config), read: source.read };
+  const adapter = createAdapter(config, base, random);
   for (const { data } of adapter.arrays.values()) data.set(data.map(() => 0.2 * random.normal()));
   await compare(source, { adapter, ids: Array.from({ length: 20 }, () => random.below(67)), stride: 1 });
 });
@@ -51,7 +47,7 @@ test("PEFT reads a real adapter of ours", {
 });
 
 type Case = {
-  readonly adapter: Adapter;
+  readonly adapter: Adapter<LoraConfig>;
   readonly ids: readonly number[];
   readonly stride: number;
   /** The adapter's folder, where it has been written already. */

@@ -1,0 +1,198 @@
+// Adapters of every kind that we write, loaded by PEFT and by adapters, and merged and combined ones: no key missing
+// or unexpected, logits equal to ours. Needs Python: CODEFUDGE_VENV names an environment with
+// ../golden/adapters/requirements-peft.txt, CODEFUDGE_ADAPTERS_VENV one with requirements-adapters.txt. What those
+// libraries wrote is read in test/adapters.test.ts.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { Adapter } from "../../src/adapters/adapter.ts";
+import { combineAdapters } from "../../src/adapters/combine.ts";
+import { createAdapter } from "../../src/adapters/create.ts";
+import { mergedModel } from "../../src/adapters/merge.ts";
+import { openAdapter } from "../../src/adapters/open.ts";
+import { parseAdapter } from "../../src/adapters/options.ts";
+import { saveAdapter } from "../../src/adapters/save.ts";
+import { writeJson } from "../../src/base/files.ts";
+import { createRandom } from "../../src/base/random.ts";
+import { Decoder } from "../../src/generation/decoder.ts";
+import type { Model } from "../../src/models/model.ts";
+import { createModel } from "../../src/models/table.ts";
+import { initialWeights } from "../../src/training/initial.ts";
+import { openFolder, writeModelFolder } from "../../src/weights/folder.ts";
+import { writeSafetensors } from "../../src/weights/safetensors.ts";
+
+const venvs = { peft: process.env.CODEFUDGE_VENV, adapters: process.env.CODEFUDGE_ADAPTERS_VENV };
+const temporary = mkdtempSync(join(tmpdir(), "codefudge-adapters-"));
+after(() => rmSync(temporary, { recursive: true, force: true }));
+let folders = 0;
+const newFolder = () => join(temporary, String(folders++));
+const IDS = Array.from({ length: 20 }, (_, i) => (i * 31 + 7) % 67);
+const device = { threads: 1, arena: true };
+
+type Base = { readonly folder: string; readonly model: Model; read(name: string): Float32Array<ArrayBuffer> };
+
+function openTiny(variant: string): Base {
+  const folder = new URL(`../golden/llama/${variant}`, import.meta.url).pathname;
+  const source = openFolder(folder);
+  return { folder, model: createModel(source.config), read: source.read };
+}
+
+/** A Qwen, whose invertible adapter adapters undoes before the head. */
+function makeQwen(): Base {
+  const folder = newFolder();
+  const config = {
+    ...{ model_type: "qwen2", architectures: ["Qwen2ForCausalLM"], hidden_act: "silu", vocab_size: 67 },
+    ...{ hidden_size: 32, intermediate_size: 48, num_hidden_layers: 2, num_attention_heads: 2 },
+    ...{ num_key_value_heads: 1, rms_norm_eps: 1e-6, rope_theta: 10000, max_position_embeddings: 64 },
+    ...{ tie_word_embeddings: false, use_sliding_window: false },
+  };
+  const model = createModel(config);
+  const arrays = initialWeights(model, 5);
+  for (const { data } of arrays.values()) data.set(data.map((value) => value * 8));
+  writeModelFolder(folder, { config, arrays, tokenizerFiles: {} });
+  return { folder, model, read: openFolder(folder).read };
+}
+
+/** An adapter whose every array counts. */
+function makeAdapter(text: string, base: Base, seed = 3): Adapter {
+  const random = createRandom(seed);
+  const adapter = createAdapter(parseAdapter(text), base, random);
+  for (const [name, { data }] of adapter.arrays) {
+    const isOwn = /lora_[AB]|adapter_|invertible/.test(name);
+    const drawn = (value: number) => (isOwn ? 0.15 * random.normal() : value * (1 + 0.1 * random.normal()));
+    data.set(data.map(drawn));
+  }
+  return adapter;
+}
+
+async function writeLogits(base: Base, adapter: Adapter): Promise<string> {
+  const { model, read } = base;
+  const decoder = new Decoder({ model, read, adapter, capacity: IDS.length, device });
+  const rows: number[] = [];
+  for (const id of IDS) rows.push(...(await decoder.append([id])));
+  await decoder.dispose();
+  const file = join(newFolder(), "logits.safetensors");
+  const arrays = {
+    ids: { shape: [IDS.length], data: Float32Array.from(IDS) },
+    logits: { shape: [IDS.length, rows.length / IDS.length], data: Float32Array.from(rows) },
+  };
+  writeSafetensors(file, new Map(Object.entries(arrays)));
+  return file;
+}
+
+type Library = "peft" | "peft-cat" | "transformers" | "adapters" | "adapters-safe";
+type Case = { readonly name: string; readonly library: Library } & Paths;
+type Paths = { readonly model: string; readonly adapter: string; readonly logits: string };
+
+/** One process for all: loading the libraries takes longer than what they do. */
+function compareAll(venv: string, cases: readonly Case[]): void {
+  const list = join(newFolder(), "cases.json");
+  writeJson(
+    list,
+    cases.map(({ name: _, ...rest }) => rest),
+  );
+  const script = new URL("load.py", import.meta.url).pathname;
+  const printed = execFileSync(join(venv, "bin", "python"), [script, list], { encoding: "utf8" });
+  const lines = printed.trim().split("\n");
+  cases.forEach(({ name, library }, i) => {
+    const { difference, effect, size, keys } = JSON.parse(lines[i]!);
+    console.log(`${library}, ${name}: largest difference ${difference} of ${size}, effect ${effect}`);
+    assert.deepEqual(keys, [], name);
+    assert.ok(difference < 1e-4 * size, `${name}: logits differ by ${difference} of ${size}`);
+    assert.ok(effect > 0.01 * size, `${name}: the adapter changes logits by ${effect} only`);
+  });
+}
+
+const skipPeft = { skip: venvs.peft === undefined && "CODEFUDGE_VENV is not set" };
+const skipHub = { skip: venvs.adapters === undefined && "CODEFUDGE_ADAPTERS_VENV is not set" };
+const facts = { name: "codefudge", base: null, base_sha256: "0".repeat(64) };
+
+async function saved(text: string, base: Base): Promise<{ paths: Paths; last: string }> {
+  const adapter = makeAdapter(text, base);
+  const folder = newFolder();
+  const written = saveAdapter(folder, adapter, { ...facts, model: base.model });
+  const logits = await writeLogits(base, adapter);
+  return { paths: { model: base.folder, adapter: folder, logits }, last: written.at(-1)! };
+}
+
+test("PEFT reads ours", skipPeft, async () => {
+  const cases: Case[] = [];
+  for (const [variant, text] of [
+    ["untied", "lora[r=4, target_modules=[q_proj, down_proj]]"],
+    ["tied", "rslora[r=4]"],
+    ["untied", "dora[r=4, target_modules=[q_proj, v_proj, up_proj]]"],
+    ["tied", "lora[layers_to_transform=[0, 2]]"],
+    ["untied", "lora[target_modules=[v_proj], modules_to_save=[embed_tokens, lm_head]]"],
+    ["tied", "lora[target_modules=[v_proj], modules_to_save=[embed_tokens]]"],
+    ["untied", "lora[target_modules=[v_proj], modules_to_save=[norm]]"],
+  ] as const) {
+    const { paths } = await saved(text, openTiny(variant));
+    cases.push({ name: `${text}, ${variant}`, library: "peft", ...paths });
+  }
+  compareAll(venvs.peft!, cases);
+});
+
+const hubKinds = [
+  ...["pfeiffer", "pfeiffer+inv", "houlsby", "houlsby+inv", "par_bn", "par_bn+inv"],
+  "seq_bn[reduction_factor={'0': 2, 'default': 8}, leave_out=1, non_linearity=gelu]",
+  "seq_bn[modules_to_save=lm_head]",
+  "rslora[r=4, target_modules=[q_proj, v_proj, up_proj], layers_to_transform=0-1]",
+  "dora[r=4, lora_alpha=6, target_modules=[up_proj, down_proj]]",
+];
+
+for (const [make, model] of [
+  [() => openTiny("untied"), "Llama"],
+  [makeQwen, "Qwen"],
+] as const) {
+  test(`adapters reads ours: ${model}`, skipHub, async () => {
+    const cases: Case[] = [];
+    for (const text of hubKinds) {
+      const { paths, last } = await saved(text, make());
+      for (const library of ["adapters", "adapters-safe"] as const) {
+        cases.push({ name: `${text}, ${model}`, library, ...paths, adapter: last });
+      }
+    }
+    compareAll(venvs.adapters!, cases);
+  });
+}
+
+test("transformers reads a merged model, and PEFT combines as we do", skipPeft, async () => {
+  const cases: Case[] = [];
+  const kinds = ["rslora[r=4]", "dora[r=4]", "lora[target_modules=v_proj, modules_to_save=embed_tokens]"];
+  for (const [text, variant] of kinds.flatMap(
+    (kind) =>
+      [
+        [kind, "tied"],
+        [kind, "untied"],
+      ] as const,
+  )) {
+    const base = openTiny(variant);
+    const adapter = makeAdapter(text, base);
+    const folder = newFolder();
+    writeModelFolder(folder, {
+      config: openFolder(base.folder).config,
+      arrays: mergedModel(adapter, base),
+      tokenizerFiles: {},
+    });
+    const logits = await writeLogits(base, adapter);
+    const paths = { model: base.folder, adapter: folder, logits };
+    cases.push({ name: `${text}, ${variant}`, library: "transformers", ...paths });
+  }
+  const base = openTiny("untied");
+  const parts = ["lora[r=2]", "rslora[r=4, lora_alpha=6]"].map((text, i) => makeAdapter(text, base, i));
+  const weights = [0.7, 0.4];
+  const both = combineAdapters(parts.map((adapter, i) => ({ adapter, weight: weights[i]! })));
+  const written = [...parts, both].map((adapter) => {
+    const folder = newFolder();
+    saveAdapter(folder, adapter, { ...facts, model: base.model });
+    return folder;
+  });
+  const logits = await writeLogits(base, openAdapter(written[2]!, base));
+  const paths = { model: base.folder, adapter: written.join(), logits };
+  cases.push({ name: "two LoRAs", library: "peft-cat", ...paths });
+  compareAll(venvs.peft!, cases);
+});
