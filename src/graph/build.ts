@@ -2,7 +2,7 @@
 // write their mathematics.
 
 import { checkNode } from "./check.ts";
-import { type Attributes, int64s, type Node, type Tensor } from "./tensor.ts";
+import { type Attributes, int64s, type Node, scalar, type Tensor } from "./tensor.ts";
 
 /** Every output of a new node. Throws with the operator's name and the inputs found when they do not fit. */
 export function applyAll(name: string, inputs: readonly Tensor[], attributes: Attributes = {}): Tensor[] {
@@ -18,8 +18,13 @@ export function apply(name: string, inputs: readonly Tensor[], attributes: Attri
 export const add = (a: Tensor, b: Tensor): Tensor => apply("Add", [a, b]);
 export const sub = (a: Tensor, b: Tensor): Tensor => apply("Sub", [a, b]);
 export const mul = (a: Tensor, b: Tensor): Tensor => apply("Mul", [a, b]);
+/** x times a number. */
+export const scaled = (x: Tensor, factor: number): Tensor => apply("Mul", [x, scalar(factor)]);
 export const neg = (x: Tensor): Tensor => apply("Neg", [x]);
 export const sigmoid = (x: Tensor): Tensor => apply("Sigmoid", [x]);
+export const relu = (x: Tensor): Tensor => apply("Relu", [x]);
+/** x as a constant: no gradient flows through it. */
+export const detach = (x: Tensor): Tensor => apply("Identity", [x]);
 export const matMul = (a: Tensor, b: Tensor): Tensor => apply("MatMul", [a, b]);
 
 /** x·wᵀ for x [n, in] and w [out, in], the layout in which Hugging Face keeps linear layers. */

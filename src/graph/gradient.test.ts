@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { evaluate, numbersOf } from "../../test/evaluate.ts";
-import { add, apply, mul, softmax } from "./build.ts";
+import { add, apply, detach, mul, softmax } from "./build.ts";
 import { gradients } from "./gradient.ts";
 import { input, nodesOf, scalar, type Tensor } from "./tensor.ts";
 
@@ -34,6 +34,10 @@ test("a shared subexpression is differentiated once, with the sum of what flows 
     (node) => node.op === "Mul" && node.inputs.some((from) => from.source === z.source),
   );
   assert.equal(through.length, 2, "the product itself, and one gradient through it");
+});
+
+test("nothing flows through a detached value", async () => {
+  assert.deepEqual(await gradientsOf(mul(detach(mul(x, z)), x), [x]), [[3 * 5, -2 * 7 * 10]]);
 });
 
 test("a tensor in the middle of the graph may be asked for, and what lies under it too", async () => {

@@ -53,7 +53,10 @@ function createIdentity(): (tensor: Tensor) => string {
 /** Nodes through which something of `wrt` reaches an output. */
 function pathTo(nodes: readonly Node[], wrt: readonly Tensor[]): Set<Node> {
   const onPath = new Set<Node>();
-  for (const node of nodes) if (node.inputs.some((from) => reaches(from, onPath, wrt))) onPath.add(node);
+  for (const node of nodes) {
+    if ("stops" in ops.get(node.op)!.gradient) continue;
+    if (node.inputs.some((from) => reaches(from, onPath, wrt))) onPath.add(node);
+  }
   return onPath;
 }
 
@@ -66,6 +69,7 @@ function ruleOf(node: Node) {
   const { gradient } = ops.get(node.op)!;
   if ("none" in gradient)
     throw new Error(`Expected an operator with a gradient, found ${node.op}: ${gradient.none}`);
+  if ("stops" in gradient) throw new Error(`${node.op} is on no path: ${gradient.stops}`);
   return gradient;
 }
 

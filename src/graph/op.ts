@@ -37,7 +37,7 @@ export type Op = {
   readonly attributes: Readonly<Record<string, AttributeKind>>;
   /** Specs of the outputs; throws an `Error` that says what does not fit. */
   readonly shape: (inputs: readonly Tensor[], attributes: Attributes) => readonly Spec[];
-  readonly gradient: GradientRule | NoGradient;
+  readonly gradient: GradientRule | NoGradient | StoppedGradient;
   readonly samples: () => readonly Sample[];
 };
 
@@ -46,6 +46,13 @@ export type NoGradient = { readonly none: string };
 
 export function none(reason: string): NoGradient {
   return { none: reason };
+}
+
+/** Stands there where what flows back ends by intent: the output is held to be a constant. */
+export type StoppedGradient = { readonly stops: string };
+
+export function stops(reason: string): StoppedGradient {
+  return { stops: reason };
 }
 
 /** Shape of two operands after NumPy's broadcasting. */

@@ -16,6 +16,7 @@ const config: AttentionConfig = {
   num_key_value_heads: 2,
   head_dim: 16,
   rope_theta: 10000,
+  rope_scaling: null,
 };
 const HEADS = config.num_attention_heads * config.head_dim;
 const KV = config.num_key_value_heads * config.head_dim;

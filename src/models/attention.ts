@@ -1,21 +1,21 @@
 // Attention for training and for generation, given to a model as its `attend` hook: products that can be
 // differentiated, or ONNX Runtime's fused operator over a cache. Rotary positions belong here because the fused
-// operator does both. Source of the angles: transformers:src/transformers/modeling_rope_utils.py.
+// operator does both.
 
 import { add, apply, applyAll, expand, matMul, mul, reshape, softmax, transpose } from "../graph/build.ts";
 import { constant, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import type { AttentionConfig, Hooks } from "./model.ts";
+import { type RopeConfig, ropeFrequencies } from "./rope.ts";
 
 export type Extent = { readonly batch: number; readonly length: number };
 
 /** cos and sin of every position's angles, each [positions, head_dim / 2]. */
-export function rotaryTables(config: AttentionConfig, positions: number): { cos: Tensor; sin: Tensor } {
+export function rotaryTables(config: RopeConfig, positions: number): { cos: Tensor; sin: Tensor } {
   const half = config.head_dim / 2;
-  const angles = Float64Array.from({ length: positions * half }, (_, i) => {
-    // Frequencies are f32 in the reference, and at long positions that shows.
-    const frequency = Math.fround(1 / Math.fround(config.rope_theta ** ((2 * (i % half)) / config.head_dim)));
-    return Math.fround(Math.floor(i / half) * frequency);
-  });
+  const frequencies = ropeFrequencies(config);
+  const angles = Float64Array.from({ length: positions * half }, (_, i) =>
+    Math.fround(Math.floor(i / half) * frequencies[i % half]!),
+  );
   const table = (f: (angle: number) => number) =>
     constant("float32", [positions, half], Float32Array.from(angles, f));
   return { cos: table(Math.cos), sin: table(Math.sin) };

@@ -32,6 +32,7 @@ test("defaults are those of transformers' LlamaConfig", () => {
     head_dim: 16,
     rms_norm_eps: 1e-6,
     rope_theta: 10000,
+    rope_scaling: null,
     max_position_embeddings: 2048,
     tie_word_embeddings: false,
   });
@@ -51,7 +52,12 @@ const refused: readonly (readonly [Record<string, unknown>, RegExp])[] = [
   [{ hidden_act: "gelu" }, /hidden_act to be "silu".*found "gelu"/],
   [{ attention_bias: true }, /attention_bias to be false/],
   [{ mlp_bias: true }, /mlp_bias to be false/],
-  [{ rope_scaling: { rope_type: "llama3", factor: 8 } }, /rope_type to be "default".*found "llama3"/],
+  [{ rope_scaling: { rope_type: "llama3", factor: 8 } }, /positive number for low_freq_factor/],
+  [
+    { rope_scaling: { rope_type: "llama3", factor: 8, low_freq_factor: 4, high_freq_factor: 4 } },
+    /high_freq_factor above low_freq_factor .*found 4 and 4/,
+  ],
+  [{ rope_scaling: "llama3" }, /an object for rope_scaling .*found a string/],
   [{ rope_scaling: { type: "linear", factor: 2 } }, /type to be "default".*found "linear"/],
   [{ rope_parameters: { rope_type: "yarn", rope_theta: 1e4 } }, /found "yarn"/],
   [{ rope_parameters: { rope_theta: "1e4" } }, /positive number for rope_theta/],
@@ -60,6 +66,8 @@ const refused: readonly (readonly [Record<string, unknown>, RegExp])[] = [
   [{ head_dim: 24 }, /head_dim to be a multiple of 16.*found 24/],
   [{ num_key_value_heads: 3 }, /num_attention_heads to be a multiple of num_key_value_heads .*found 4 and 3/],
   [{ vocab_size: undefined }, /positive number for vocab_size/],
+  [{ vocab_size: 2 ** 30 }, /at most 67108864 for vocab_size .*found 1073741824/],
+  [{ num_hidden_layers: 1e6 }, /at most 1000 for num_hidden_layers/],
 ];
 
 for (const [change, sentence] of refused) {

@@ -2,6 +2,7 @@
 // stages as graph. It knows no weights, no adapter and no device; those reach it through the hooks.
 
 import type { Tensor } from "../graph/tensor.ts";
+import type { RopeConfig } from "./rope.ts";
 
 export type Parameter = { readonly name: string; readonly shape: readonly number[] };
 
@@ -13,14 +14,20 @@ export type Hooks = {
   readonly linear: (x: Tensor, names: readonly string[]) => readonly Tensor[];
   /** Attention of q [n, heads·d] over k, v [n, kv heads·d]: [n, heads·d]. Rotary positions are its work too. */
   readonly attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor;
+  /** What the residual stream [n, hidden_size] becomes after the sub-layer of that name: without an adapter the sum. */
+  readonly join: (name: string, residual: Tensor, output: Tensor) => Tensor;
 };
 
+/** How the head gets at what is outside it; `beforeLogits` stands between the last norm and the vocabulary. */
+export type HeadHooks = Pick<Hooks, "parameter"> & { readonly beforeLogits?: (x: Tensor) => Tensor };
+
+/** A place after a sub-layer of a block, by the name that `join` is called with, and what the sub-layer is. */
+export type Join = { readonly name: string; readonly role: "attention" | "cross" | "output" };
+
 /** Sizes that attention needs, by their names in `config.json`. */
-export type AttentionConfig = {
+export type AttentionConfig = RopeConfig & {
   readonly num_attention_heads: number;
   readonly num_key_value_heads: number;
-  readonly head_dim: number;
-  readonly rope_theta: number;
 };
 
 /** A decoder-only network as a chain of stages: embedding, equal blocks, head. Hidden states are [n, hidden_size]. */
@@ -36,12 +43,14 @@ export type Model = {
   readonly blockPrefix: (layer: number) => string;
   /** Linear layers of a block by their names within it: [out, in]. */
   readonly linears: readonly Parameter[];
+  /** Places after the sub-layers of a block, in order. */
+  readonly joins: readonly Join[];
   /** Parameters outside the blocks, by their full names. */
   readonly embeddingParameter: Parameter;
   readonly headParameters: readonly Parameter[];
   readonly block: (hooks: Hooks, x: Tensor) => Tensor;
   /** Logits [n, vocab_size] of hidden states. */
-  readonly head: (hooks: Pick<Hooks, "parameter">, x: Tensor) => Tensor;
+  readonly head: (hooks: HeadHooks, x: Tensor) => Tensor;
 };
 
 /** Every parameter of the network by its full name; a tied head's matrix appears once. */

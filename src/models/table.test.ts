@@ -24,7 +24,10 @@ test("an unknown model_type is named beside the known ones, the nearest suggeste
     refusal("t5"),
     /^Expected a model of type llama.*, found model_type "t5"; choose another base/,
   );
-  assert.match(refusal(undefined), /found model_type undefined/);
+  assert.match(refusal("qwen3_moe"), /the nearest is qwen3;/);
+  assert.match(refusal("mistral"), /the nearest is llama;/);
+  assert.match(refusal("qwen"), /the nearest is qwen2;/);
+  assert.match(refusal(undefined), /found model_type undefined; choose/);
 });
 
 test("words that every object has are no architectures", () => {

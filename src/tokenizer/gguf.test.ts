@@ -45,8 +45,11 @@ test("files() gives the same tokenizer again", async () => {
 test("what cannot be read is named, with what can", () => {
   const refuses = (change: Record<string, unknown>, message: RegExp) =>
     assert.throws(() => tokenizerFromGguf({ ...metadata, ...change }), { name: "UserError", message });
-  refuses({ "tokenizer.ggml.model": "llama" }, /kind gpt2 .*found llama/);
-  refuses({ "tokenizer.ggml.pre": "qwen3" }, /one of gpt-2, smollm, qwen2, llama-bpe, found qwen3: qwen2 is/);
+  refuses({ "tokenizer.ggml.model": "llama" }, /kind gpt2 .*found "llama"/);
+  refuses(
+    { "tokenizer.ggml.pre": "qwen3" },
+    /one of gpt-2, smollm, qwen2, llama-bpe, found "qwen3": qwen2 is/,
+  );
   refuses({ "tokenizer.ggml.pre": undefined }, /found none: give the model's folder/);
   refuses({ "tokenizer.ggml.tokens": undefined }, /texts under tokenizer\.ggml\.tokens .*found none/);
   refuses({ "tokenizer.ggml.token_type": [1] }, /one tokenizer\.ggml\.token_type for each token/);

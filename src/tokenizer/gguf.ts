@@ -3,6 +3,7 @@
 
 import { UserError } from "../base/errors.ts";
 import { nearestName } from "../base/options.ts";
+import { showText, showValue } from "../base/show.ts";
 import { type AddedToken, byteLevelBpe, isRecord } from "./json.ts";
 import { loadTokenizer } from "./load.ts";
 import { type PreTokenization, preTokenizations } from "./pretokenizers.ts";
@@ -18,7 +19,7 @@ export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
   const model = metadata["tokenizer.ggml.model"];
   if (model !== "gpt2") {
     throw new UserError(
-      `Expected the tokenizer kind gpt2 (byte-level BPE) in the GGUF file, found ${String(model)}: other kinds are not read yet, give a folder with a tokenizer.json`,
+      `Expected the tokenizer kind gpt2 (byte-level BPE) in the GGUF file, found ${showValue(model)}: other kinds are not read yet, give a folder with a tokenizer.json`,
     );
   }
   const way = preTokenizationOf(metadata["tokenizer.ggml.pre"]);
@@ -33,9 +34,9 @@ export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
 function preTokenizationOf(name: unknown): PreTokenization {
   const known = Object.keys(preTokenizations);
   if (typeof name === "string" && known.includes(name)) return preTokenizations[name]!;
-  const nearest = typeof name === "string" ? nearestName(name, known) : undefined;
+  const nearest = typeof name === "string" ? nearestName(showText(name), known) : undefined;
   throw new UserError(
-    `Expected tokenizer.ggml.pre to be one of ${known.join(", ")}, found ${name === undefined ? "none" : String(name)}: ${nearest ? `${nearest} is the nearest, but may cut text differently; ` : ""}give the model's folder with its tokenizer.json`,
+    `Expected tokenizer.ggml.pre to be one of ${known.join(", ")}, found ${name === undefined ? "none" : showValue(name)}: ${nearest ? `${nearest} is the nearest, but may cut text differently; ` : ""}give the model's folder with its tokenizer.json`,
   );
 }
 
@@ -59,7 +60,7 @@ function mergePair(merge: string): [string, string] {
   const [left, right, ...rest] = merge.split(" ");
   if (!left || !right || rest.length > 0) {
     throw new UserError(
-      `Expected pairs in tokenizer.ggml.merges, found ${JSON.stringify(merge.slice(0, 80))}: the GGUF file is damaged`,
+      `Expected pairs in tokenizer.ggml.merges, found ${showValue(merge)}: the GGUF file is damaged`,
     );
   }
   return [left, right];

@@ -2,6 +2,7 @@
 // it. Format: https://huggingface.co/docs/tokenizers.
 
 import { UserError } from "../base/errors.ts";
+import { showReason, showValue } from "../base/show.ts";
 
 export type AddedToken = {
   readonly id: number;
@@ -40,7 +41,22 @@ export function parseTokenizerJson(text: string): TokenizerJson {
       "Expected added_tokens with content and id in tokenizer.json, found others: the file is damaged",
     );
   }
+  requirePrefix(model);
   return value as TokenizerJson;
+}
+
+/** The library cuts the prefix off the right half of every merge and ends the whole process where there is none. */
+function requirePrefix(model: Record<string, unknown>): void {
+  const { continuing_subword_prefix: prefix, merges } = model;
+  if (typeof prefix !== "string" || prefix === "" || !Array.isArray(merges)) return;
+  const right = (merge: unknown) => {
+    const parts = typeof merge === "string" ? merge.split(" ") : merge;
+    return Array.isArray(parts) ? String(parts[1]) : "";
+  };
+  if (merges.every((merge) => right(merge).startsWith(prefix))) return;
+  throw new UserError(
+    `Expected merges whose right half starts with the continuing_subword_prefix ${showValue(prefix)} in tokenizer.json, found others: the file is damaged`,
+  );
 }
 
 /** The object that a JSON file holds, or a `UserError`. */
@@ -50,7 +66,7 @@ export function parseObject(name: string, text: string): Record<string, unknown>
     if (isRecord(value)) return value;
   } catch (error) {
     throw new UserError(
-      `Expected JSON in ${name}, found a text that does not parse: ${(error as Error).message}; get the file again`,
+      `Expected JSON in ${name}, found a text that does not parse: ${showReason(error)}; get the file again`,
     );
   }
   throw new UserError(`Expected a JSON object in ${name}, found something else; get the file again`);

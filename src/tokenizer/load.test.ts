@@ -117,5 +117,9 @@ test("what is missing or damaged is said, with what to do", () => {
   refuses(files({ ...json, model: {} }), /a model with a vocab/);
   refuses(files({ ...json, added_tokens: [{ id: "x" }] }), /added_tokens with content and id/);
   refuses(files({ ...json, model: { ...json.model, vocab: [1] } }), /pairs in the vocab/);
+  // The library would end the process.
+  const prefixed = { ...json.model, continuing_subword_prefix: "##", merges: [["a", "b"]] };
+  refuses(files({ ...json, model: prefixed }), /right half starts with the continuing_subword_prefix "##"/);
+  refuses(files({ ...json, model: { ...prefixed, merges: ["a b"] } }), /continuing_subword_prefix "##"/);
   refuses(files({ ...json, pre_tokenizer: { type: "Nonsense" } }), /found one it refuses/);
 });

@@ -2,6 +2,7 @@
 // tokens are special, and that plain text never becomes one, is settled here.
 
 import { UserError } from "../base/errors.ts";
+import { showReason } from "../base/show.ts";
 import { isRecord, parseObject, parseTokenizerJson, type TokenizerJson } from "./json.ts";
 import { type NativeTokenizer, nativeTokenizer } from "./native.ts";
 import { specialTokens, withoutSpecialSpellings } from "./special.ts";
@@ -45,16 +46,28 @@ function coder(json: TokenizerJson): Pick<Tokenizer, "encode" | "encodeBatch" | 
   return {
     async encode(text) {
       requireWellFormed(text);
-      return native.encode(text);
+      return explained(native.encode(text));
     },
     async encodeBatch(texts) {
       texts.forEach(requireWellFormed);
-      return texts.length === 0 ? [] : native.encodeBatch(texts);
+      return texts.length === 0 ? [] : explained(native.encodeBatch(texts));
     },
     async decode(ids) {
-      return native.decode(ids.filter((id) => !special.has(id)));
+      return explained(native.decode(ids.filter((id) => !special.has(id))));
     },
   };
+}
+
+/** The library finds some faults of a tokenizer.json only when it is used. */
+async function explained<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result;
+  } catch (error) {
+    throw new UserError(
+      `Expected a tokenizer.json that works, found one with which the tokenizers library fails: ${showReason(error)}`,
+      { cause: error },
+    );
+  }
 }
 
 function accept(json: TokenizerJson): NativeTokenizer {
@@ -62,7 +75,7 @@ function accept(json: TokenizerJson): NativeTokenizer {
     return nativeTokenizer(JSON.stringify(json));
   } catch (error) {
     throw new UserError(
-      `Expected a tokenizer.json that the tokenizers library reads, found one it refuses: ${(error as Error).message}`,
+      `Expected a tokenizer.json that the tokenizers library reads, found one it refuses: ${showReason(error)}`,
       { cause: error },
     );
   }

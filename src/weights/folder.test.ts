@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { openFolder, writeModelFolder } from "./folder.ts";
+import { writePytorch } from "./pytorch.ts";
 import { writeSafetensors } from "./safetensors.ts";
 
 const root = mkdtempSync(join(tmpdir(), "codefudge-folder-"));
@@ -88,7 +89,54 @@ test("what is missing is said, with what to do", () => {
   writeFileSync(join(path, "config.json"), "{}");
   refuses(/the text model_type/);
   writeFileSync(join(path, "config.json"), '{"model_type":"llama"}');
-  refuses(/found neither: save the model as safetensors/);
-  writeFileSync(join(path, "pytorch_model.bin"), "");
-  refuses(/found pytorch_model\.bin, which is not read/);
+  refuses(/one of model\.safetensors, .*pytorch_model\.bin\.index\.json in .*found none: save/);
+  writeFileSync(join(path, "pytorch_model.bin"), "PK");
+  refuses(/Expected .*pytorch_model\.bin/);
+});
+
+test("PyTorch's own files are read, whole and in shards, safetensors first", () => {
+  const path = join(root, "pytorch");
+  writeModelFolder(path, model);
+  writePytorch(join(path, "pytorch_model.bin"), new Map([["a", array([3])]]));
+  const names = () => {
+    const source = openFolder(path);
+    source.dispose();
+    return [...source.arrays.keys()];
+  };
+  assert.deepEqual(names(), ["model.norm.weight"]);
+  rmSync(join(path, "model.safetensors"));
+  assert.deepEqual(names(), ["a"]);
+  writePytorch(join(path, "one.bin"), new Map([["b", array([4, 5])]]));
+  rmSync(join(path, "pytorch_model.bin"));
+  writeFileSync(join(path, "pytorch_model.bin.index.json"), '{"weight_map":{"b":"one.bin"}}');
+  const source = openFolder(path);
+  assert.deepEqual([...source.read("b")], [4, 5]);
+  source.dispose();
+  writeFileSync(join(path, "pytorch_model.bin.index.json"), '{"weight_map":{"b":"one.safetensors"}}');
+  assert.throws(names, { name: "UserError", message: /names of \.bin files/ });
+});
+
+test("whether a T5's head is tied is seen in its weights, whether it is scaled in either spelling", () => {
+  const settings = (config: Record<string, unknown>, names: readonly string[]) => {
+    const path = join(root, "t5");
+    const arrays = new Map(names.map((name) => [name, array([1])]));
+    writeModelFolder(path, { ...model, config: { model_type: "t5", ...config }, arrays });
+    const source = openFolder(path);
+    source.dispose();
+    const { tie_word_embeddings, scale_decoder_outputs } = source.config;
+    return { tie_word_embeddings, scale_decoder_outputs };
+  };
+  const untied = ["shared.weight", "lm_head.weight"];
+  assert.deepEqual(settings({}, ["shared.weight"]), {
+    tie_word_embeddings: true,
+    scale_decoder_outputs: true,
+  });
+  assert.deepEqual(settings({ tie_word_embeddings: false }, untied), {
+    tie_word_embeddings: false,
+    scale_decoder_outputs: false,
+  });
+  assert.deepEqual(settings({ tie_word_embeddings: true, scale_decoder_outputs: false }, untied), {
+    tie_word_embeddings: false,
+    scale_decoder_outputs: false,
+  });
 });

@@ -1,38 +1,43 @@
-// A model folder in Hugging Face's layout, read and written: config.json, model.safetensors (whole or in shards),
-// tokenizer files. The tokenizer files are handed on as texts.
+// A model folder in Hugging Face's layout, read and written: config.json, weights (safetensors or PyTorch's own, whole
+// or in shards), tokenizer files. The tokenizer files are handed on as texts.
 
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../base/errors.ts";
 import { readJson, readText, writeFileAtomic, writeJson } from "../base/files.ts";
+import { showText, showValue } from "../base/show.ts";
 import { hashFiles } from "./file.ts";
-import { type ArrayToWrite, openSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.ts";
+import { LAYOUTS, TOKENIZER_FILES, type WeightLayout } from "./folder-files.ts";
+import { openPytorch } from "./pytorch.ts";
+import { type ArrayToWrite, openSafetensors, writeSafetensors } from "./safetensors.ts";
 import type { ArrayInfo, WeightSource } from "./source.ts";
 
-const WEIGHTS = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
 const MOST_SHARDS = 1000;
-const TOKENIZER_FILES = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "generation_config.json",
-];
+/** Bytes of a file that is read whole; the largest published tokenizer has half of it. */
+const LARGEST_TEXT = 64 * 1024 * 1024;
+
+/** A file of named arrays, of either kind. */
+type Shard = {
+  readonly path: string;
+  readonly arrays: ReadonlyMap<string, ArrayInfo>;
+  read(name: string): Float32Array<ArrayBuffer>;
+  dispose(): void;
+};
 
 /** Opens a model folder; headers are read and checked at once, weights when asked for. */
 export function openFolder(path: string): WeightSource {
   const config = readConfig(path);
   const files = weightFiles(path).map((name) => join(path, name));
-  const shards: SafetensorsFile[] = [];
+  const shards: Shard[] = [];
   const dispose = () => {
     for (const shard of shards) shard.dispose();
   };
   try {
-    for (const file of files) shards.push(openSafetensors(file));
+    for (const file of files) shards.push(openShard(file));
     const owners = ownersOf(shards);
     return {
       name: path,
-      config,
+      config: settled(config, owners),
       arrays: new Map(
         [...owners].map(([name, owner]): [string, ArrayInfo] => [name, owner.arrays.get(name)!]),
       ),
@@ -51,6 +56,23 @@ export function openFolder(path: string): WeightSource {
   }
 }
 
+/**
+ * What transformers 5 no longer says in a T5's config.json: its head is tied where the weights have none of its own, and
+ * scaled where it says so or, as up to transformers 4, where it says tied
+ * (transformers:src/transformers/models/t5/configuration_t5.py).
+ */
+function settled(
+  config: Record<string, unknown>,
+  arrays: ReadonlyMap<string, unknown>,
+): Record<string, unknown> {
+  if (!["t5", "mt5", "umt5", "longt5"].includes(String(config.model_type))) return config;
+  return {
+    ...config,
+    scale_decoder_outputs: config.scale_decoder_outputs ?? config.tie_word_embeddings !== false,
+    tie_word_embeddings: !arrays.has("lm_head.weight"),
+  };
+}
+
 export type ModelFolder = {
   readonly config: Readonly<Record<string, unknown>>;
   readonly arrays: ReadonlyMap<string, ArrayToWrite>;
@@ -60,7 +82,7 @@ export type ModelFolder = {
 
 /** Writes a model folder that `openFolder` and Hugging Face's loaders read; `config.json` last. */
 export function writeModelFolder(path: string, model: ModelFolder): void {
-  writeSafetensors(join(path, WEIGHTS), model.arrays);
+  writeSafetensors(join(path, LAYOUTS[0].whole), model.arrays);
   for (const [name, content] of Object.entries(model.tokenizerFiles)) {
     writeFileAtomic(join(path, name), content);
   }
@@ -75,6 +97,7 @@ function readConfig(path: string): Record<string, unknown> {
       : "give a folder in Hugging Face layout or a .gguf file";
     throw new UserError(`Expected config.json in the model folder ${path}, found none: ${advice}`);
   }
+  requireModest(file);
   const config = readJson(file);
   if (!isRecord(config) || typeof config.model_type !== "string") {
     throw new UserError(
@@ -84,27 +107,29 @@ function readConfig(path: string): Record<string, unknown> {
   return config;
 }
 
-function weightFiles(path: string): string[] {
-  if (existsSync(join(path, WEIGHTS))) return [WEIGHTS];
-  if (existsSync(join(path, INDEX))) return shardNames(join(path, INDEX));
-  const pickles = readdirSync(path).filter((name) => /^pytorch_model.*\.bin$/.test(name));
-  const found = pickles.length > 0 ? `${pickles[0]}, which is not read` : "neither";
-  throw new UserError(
-    `Expected ${WEIGHTS} or ${INDEX} in ${path}, found ${found}: save the model as safetensors`,
-  );
+function openShard(path: string): Shard {
+  return path.endsWith(LAYOUTS[0].ending) ? openSafetensors(path) : openPytorch(path);
 }
 
-function shardNames(index: string): string[] {
+function weightFiles(path: string): string[] {
+  for (const layout of LAYOUTS) {
+    if (existsSync(join(path, layout.whole))) return [layout.whole];
+    if (existsSync(join(path, layout.index))) return shardNames(join(path, layout.index), layout);
+  }
+  const names = LAYOUTS.flatMap(({ whole, index }) => [whole, index]).join(", ");
+  throw new UserError(`Expected one of ${names} in ${path}, found none: save the model there as safetensors`);
+}
+
+function shardNames(index: string, { ending }: WeightLayout): string[] {
+  requireModest(index);
   const content = readJson(index);
   const map = isRecord(content) ? content.weight_map : undefined;
   if (!isRecord(map)) throw new UserError(`Expected an object weight_map in ${index}, found none`);
   const names = [...new Set(Object.values(map))].sort();
   for (const name of names) {
     // An index must not lead out of its folder.
-    if (typeof name !== "string" || name !== basename(name) || !name.endsWith(".safetensors")) {
-      throw new UserError(
-        `Expected names of .safetensors files beside ${index}, found ${JSON.stringify(name).slice(0, 80)}`,
-      );
+    if (typeof name !== "string" || name !== basename(name) || !name.endsWith(ending)) {
+      throw new UserError(`Expected names of ${ending} files beside ${index}, found ${showValue(name)}`);
     }
   }
   if (names.length > MOST_SHARDS) {
@@ -113,13 +138,15 @@ function shardNames(index: string): string[] {
   return names as string[];
 }
 
-function ownersOf(shards: readonly SafetensorsFile[]): Map<string, SafetensorsFile> {
-  const owners = new Map<string, SafetensorsFile>();
+function ownersOf(shards: readonly Shard[]): Map<string, Shard> {
+  const owners = new Map<string, Shard>();
   for (const shard of shards) {
     for (const name of shard.arrays.keys()) {
       const other = owners.get(name);
       if (other !== undefined) {
-        throw new UserError(`Expected ${name} in one file only, found it in ${other.path} and ${shard.path}`);
+        throw new UserError(
+          `Expected ${showText(name)} in one file only, found it in ${other.path} and ${shard.path}`,
+        );
       }
       owners.set(name, shard);
     }
@@ -129,7 +156,21 @@ function ownersOf(shards: readonly SafetensorsFile[]): Map<string, SafetensorsFi
 
 function tokenizerFiles(path: string): Record<string, string> {
   const present = TOKENIZER_FILES.filter((name) => existsSync(join(path, name)));
-  return Object.fromEntries(present.map((name) => [name, readText(join(path, name))]));
+  return Object.fromEntries(present.map((name) => [name, readModestText(join(path, name))]));
+}
+
+/** Refuses a file that is too large to be read whole. */
+function requireModest(path: string): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= LARGEST_TEXT) return;
+  throw new UserError(
+    `Expected at most ${LARGEST_TEXT} bytes in ${path}, found ${size}: it is not what its name says, get it again`,
+  );
+}
+
+function readModestText(path: string): string {
+  requireModest(path);
+  return readText(path);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

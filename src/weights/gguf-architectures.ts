@@ -4,7 +4,20 @@
 
 import { UserError } from "../base/errors.ts";
 import { nearestName } from "../base/options.ts";
+import { showText } from "../base/show.ts";
 import { type GgufMetadata, shortest } from "./gguf-metadata.ts";
+import { llama3Scaling } from "./gguf-rope.ts";
+
+/** What each rotary frequency is divided by: how llama.cpp's converter writes Llama 3.1's stretched positions. */
+const ROPE_FACTORS = "rope_freqs.weight";
+
+/** The file as far as a row needs it: what it says, the shapes of its arrays, and the values of a small one. */
+export type GgufContents = {
+  readonly metadata: GgufMetadata;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Values of an array that is there. */
+  readonly read: (name: string) => Float32Array;
+};
 
 export type GgufArchitecture = {
   /** `general.architecture`. */
@@ -16,42 +29,81 @@ export type GgufArchitecture = {
   readonly blockNames: Readonly<Record<string, string>>;
   /** Block names whose rows were interleaved per head, with the config key that counts those heads. */
   readonly interleaved: Readonly<Record<string, "num_attention_heads" | "num_key_value_heads">>;
-  config(metadata: GgufMetadata, arrays: ReadonlyMap<string, readonly number[]>): Record<string, unknown>;
+  /** Arrays that are part of the config, not of the weights. */
+  readonly settings: readonly string[];
+  config(contents: GgufContents): Record<string, unknown>;
 };
+
+const decoderNames = {
+  "token_embd.weight": "model.embed_tokens.weight",
+  "output_norm.weight": "model.norm.weight",
+  "output.weight": "lm_head.weight",
+} as const;
+
+const decoderBlockNames = {
+  "attn_norm.weight": "input_layernorm.weight",
+  "attn_q.weight": "self_attn.q_proj.weight",
+  "attn_k.weight": "self_attn.k_proj.weight",
+  "attn_v.weight": "self_attn.v_proj.weight",
+  "attn_output.weight": "self_attn.o_proj.weight",
+  "attn_q.bias": "self_attn.q_proj.bias",
+  "attn_k.bias": "self_attn.k_proj.bias",
+  "attn_v.bias": "self_attn.v_proj.bias",
+  "attn_output.bias": "self_attn.o_proj.bias",
+  "ffn_norm.weight": "post_attention_layernorm.weight",
+  "ffn_gate.weight": "mlp.gate_proj.weight",
+  "ffn_up.weight": "mlp.up_proj.weight",
+  "ffn_down.weight": "mlp.down_proj.weight",
+} as const;
 
 const llama: GgufArchitecture = {
   architecture: "llama",
   modelType: "llama",
-  names: {
-    "token_embd.weight": "model.embed_tokens.weight",
-    "output_norm.weight": "model.norm.weight",
-    "output.weight": "lm_head.weight",
-  },
-  blockNames: {
-    "attn_norm.weight": "input_layernorm.weight",
-    "attn_q.weight": "self_attn.q_proj.weight",
-    "attn_k.weight": "self_attn.k_proj.weight",
-    "attn_v.weight": "self_attn.v_proj.weight",
-    "attn_output.weight": "self_attn.o_proj.weight",
-    "attn_q.bias": "self_attn.q_proj.bias",
-    "attn_k.bias": "self_attn.k_proj.bias",
-    "attn_v.bias": "self_attn.v_proj.bias",
-    "attn_output.bias": "self_attn.o_proj.bias",
-    "ffn_norm.weight": "post_attention_layernorm.weight",
-    "ffn_gate.weight": "mlp.gate_proj.weight",
-    "ffn_up.weight": "mlp.up_proj.weight",
-    "ffn_down.weight": "mlp.down_proj.weight",
-  },
+  names: decoderNames,
+  blockNames: decoderBlockNames,
   interleaved: {
     "attn_q.weight": "num_attention_heads",
     "attn_q.bias": "num_attention_heads",
     "attn_k.weight": "num_key_value_heads",
     "attn_k.bias": "num_key_value_heads",
   },
-  config: decoderConfig,
+  settings: [ROPE_FACTORS],
+  config: (contents) => ({
+    ...decoderConfig("llama", contents),
+    attention_bias: contents.shapes.has("blk.0.attn_q.bias"),
+    mlp_bias: false,
+  }),
 };
 
-export const architectures: readonly GgufArchitecture[] = [llama];
+/** Rows of q and k stay in order: llama.cpp rotates this family's halves as Hugging Face does. */
+const qwen2: GgufArchitecture = {
+  architecture: "qwen2",
+  modelType: "qwen2",
+  names: decoderNames,
+  blockNames: decoderBlockNames,
+  interleaved: {},
+  settings: [],
+  config: (contents) => decoderConfig("qwen2", contents),
+};
+
+const qwen3: GgufArchitecture = {
+  architecture: "qwen3",
+  modelType: "qwen3",
+  names: decoderNames,
+  blockNames: {
+    ...decoderBlockNames,
+    "attn_q_norm.weight": "self_attn.q_norm.weight",
+    "attn_k_norm.weight": "self_attn.k_norm.weight",
+  },
+  interleaved: {},
+  settings: [],
+  config: (contents) => ({
+    ...decoderConfig("qwen3", contents),
+    attention_bias: contents.shapes.has("blk.0.attn_q.bias"),
+  }),
+};
+
+export const architectures: readonly GgufArchitecture[] = [llama, qwen2, qwen3];
 
 /** The row of an architecture, or a `UserError` that lists the supported ones. */
 export function architectureOf(metadata: GgufMetadata): GgufArchitecture {
@@ -59,9 +111,9 @@ export function architectureOf(metadata: GgufMetadata): GgufArchitecture {
   const row = architectures.find((candidate) => candidate.architecture === found);
   if (row !== undefined) return row;
   const known = architectures.map((candidate) => candidate.architecture);
-  const nearest = nearestName(found, known) ?? known[0];
+  const nearest = nearestName(showText(found), known) ?? known[0];
   throw new UserError(
-    `Expected a model of architecture ${known.join(", ")} in ${metadata.path}, found ${found}: the nearest supported one is ${nearest}, choose such a model with --model`,
+    `Expected a model of architecture ${known.join(", ")} in ${metadata.path}, found ${showText(found)}: the nearest supported one is ${nearest}, choose such a model with --model`,
   );
 }
 
@@ -90,20 +142,23 @@ function lookUp(names: Readonly<Record<string, string>>, name: string): string |
   return Object.hasOwn(names, name) ? names[name] : undefined;
 }
 
+/** Class names that transformers has for them. */
+const CLASSES = { llama: "LlamaForCausalLM", qwen2: "Qwen2ForCausalLM", qwen3: "Qwen3ForCausalLM" } as const;
+
 /** The config.json of a decoder of Llama's family. */
-function decoderConfig(
-  metadata: GgufMetadata,
-  arrays: ReadonlyMap<string, readonly number[]>,
-): Record<string, unknown> {
+function decoderConfig(model_type: keyof typeof CLASSES, contents: GgufContents): Record<string, unknown> {
+  const { metadata, shapes } = contents;
   const heads = metadata.integer("attention.head_count");
   const hidden = metadata.integer("embedding_length");
   const headSize = metadata.optionalInteger("attention.key_length");
   const keyValueHeads = metadata.optionalInteger("attention.head_count_kv") ?? heads;
   metadata.requireDivides("attention.head_count_kv", keyValueHeads, heads);
   if (headSize === undefined) metadata.requireDivides("attention.head_count", heads, hidden);
+  const rope_theta = shortest(metadata.optionalNumber("rope.freq_base") ?? 10000);
+  const head_dim = headSize ?? hidden / heads;
   return {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
+    architectures: [CLASSES[model_type]],
+    model_type,
     hidden_act: "silu",
     hidden_size: hidden,
     intermediate_size: metadata.integer("feed_forward_length"),
@@ -112,22 +167,27 @@ function decoderConfig(
     num_key_value_heads: keyValueHeads,
     ...(headSize === undefined ? {} : { head_dim: headSize }),
     rms_norm_eps: shortest(metadata.number("attention.layer_norm_rms_epsilon")),
-    rope_theta: shortest(metadata.optionalNumber("rope.freq_base") ?? 10000),
-    ...ropeScaling(metadata, headSize ?? hidden / heads),
+    rope_theta,
+    ...ropeScaling(contents, { head_dim, rope_theta }),
     max_position_embeddings: metadata.integer("context_length"),
-    vocab_size: arrays.get("token_embd.weight")?.[0] ?? metadata.integer("vocab_size"),
-    tie_word_embeddings: !arrays.has("output.weight"),
-    attention_bias: arrays.has("blk.0.attn_q.bias"),
-    mlp_bias: false,
+    vocab_size: shapes.get("token_embd.weight")?.[0] ?? metadata.integer("vocab_size"),
+    tie_word_embeddings: !shapes.has("output.weight"),
     ...tokenIds(metadata),
     torch_dtype: "float32",
   };
 }
 
 /** What departs from plain rotary positions, so that a model that cannot do it can refuse. */
-function ropeScaling(metadata: GgufMetadata, headSize: number): Record<string, unknown> {
-  const rotated = metadata.optionalInteger("rope.dimension_count") ?? headSize;
-  const partial = rotated === headSize ? {} : { partial_rotary_factor: rotated / headSize };
+function ropeScaling(
+  { metadata, shapes, read }: GgufContents,
+  rope: { readonly head_dim: number; readonly rope_theta: number },
+): Record<string, unknown> {
+  const rotated = metadata.optionalInteger("rope.dimension_count") ?? rope.head_dim;
+  const partial = rotated === rope.head_dim ? {} : { partial_rotary_factor: rotated / rope.head_dim };
+  if (shapes.has(ROPE_FACTORS)) {
+    requireFactors(metadata.path, shapes.get(ROPE_FACTORS)!, rope.head_dim);
+    return { ...partial, rope_scaling: llama3Scaling(read(ROPE_FACTORS), { ...rope, path: metadata.path }) };
+  }
   const type = metadata.optionalText("rope.scaling.type");
   if (type === undefined || type === "none") return partial;
   const original = metadata.optionalInteger("rope.scaling.original_context_length");
@@ -139,6 +199,13 @@ function ropeScaling(metadata: GgufMetadata, headSize: number): Record<string, u
       ...(original === undefined ? {} : { original_max_position_embeddings: original }),
     },
   };
+}
+
+function requireFactors(path: string, shape: readonly number[], head_dim: number): void {
+  if (shape.length === 1 && shape[0] === head_dim / 2) return;
+  throw new UserError(
+    `Expected ${ROPE_FACTORS} in ${path} to have ${head_dim / 2} values, found [${shape.join(", ")}]: the file is damaged`,
+  );
 }
 
 function tokenIds(metadata: GgufMetadata): Record<string, unknown> {

@@ -68,7 +68,7 @@ test("each damaged field is one sentence with the limit and what was found", () 
   refuses(patched(embedding + 4, 33n), /in blocks of 32 \(Q4_1\), found rows of 33/);
   refuses(patched(embedding + 4, 0n), /1 to 4294967296 elements in token_embd\.weight, found 0/);
   refuses(patched(embedding + 12, 2n ** 31n), /1 to 4294967296 elements/);
-  refuses(patched(embedding + 20, 12), /stored as one of F32.*found Q4_K: .*Q4_0 being the nearest/);
+  refuses(patched(embedding + 20, 10), /stored as one of F32.*found Q2_K: .*Q4_K being the nearest/);
   refuses(patched(embedding + 20, 999), /found type 999/);
   refuses(patched(embedding + 24, 7n), /a multiple of 32, found offset 7/);
   refuses(patched(embedding + 24, 64n), /do not overlap/);

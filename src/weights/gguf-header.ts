@@ -3,6 +3,7 @@
 // It does not know what any key or array means. Format: ggml's docs/gguf.md.
 
 import { UserError } from "../base/errors.ts";
+import { showText, showValue } from "../base/show.ts";
 import type { ReadableFile } from "./file.ts";
 import { HeaderCursor } from "./gguf-cursor.ts";
 import { storageByType } from "./gguf-types.ts";
@@ -75,7 +76,7 @@ function readMetadata(cursor: HeaderCursor, count: number): Record<string, unkno
   const budget = { elements: LIMITS.arrayElements };
   for (let i = 0; i < count; i++) {
     const key = cursor.string("a metadata key", LIMITS.keyBytes);
-    if (entries.has(key)) throw cursor.damaged(`metadata keys that differ, found ${key} twice`);
+    if (entries.has(key)) throw cursor.damaged(`metadata keys that differ, found ${showText(key)} twice`);
     entries.set(key, readValue(cursor, cursor.uint32(), budget));
   }
   return Object.fromEntries(entries);
@@ -133,26 +134,27 @@ type TensorInfo = Omit<GgufTensor, "position"> & { readonly offset: number };
 
 function readTensorInfo(cursor: HeaderCursor): TensorInfo {
   const name = cursor.string("an array name", LIMITS.nameBytes);
+  const shown = showText(name);
   const dimensions = cursor.uint32();
   if (dimensions > LIMITS.dimensions) {
-    throw cursor.damaged(`at most ${LIMITS.dimensions} dimensions for ${name}, found ${dimensions}`);
+    throw cursor.damaged(`at most ${LIMITS.dimensions} dimensions for ${shown}, found ${dimensions}`);
   }
   const fastestFirst = Array.from({ length: dimensions }, () =>
-    cursor.count(`elements in one dimension of ${name}`, LIMITS.tensorElements),
+    cursor.count(`elements in one dimension of ${shown}`, LIMITS.tensorElements),
   );
   const count = fastestFirst.reduce((product, extent) => product * extent, 1);
   if (count < 1 || count > LIMITS.tensorElements) {
-    throw cursor.damaged(`1 to ${LIMITS.tensorElements} elements in ${name}, found ${count}`);
+    throw cursor.damaged(`1 to ${LIMITS.tensorElements} elements in ${shown}, found ${count}`);
   }
-  const { storage, format } = storageByType(cursor.file.path, name, cursor.uint32());
+  const { storage, format } = storageByType(cursor.file.path, shown, cursor.uint32());
   const row = fastestFirst[0] ?? 1;
   if (row % format.blockSize !== 0) {
     throw cursor.damaged(
-      `rows of ${name} in blocks of ${format.blockSize} (${storage}), found rows of ${row}`,
+      `rows of ${shown} in blocks of ${format.blockSize} (${storage}), found rows of ${row}`,
     );
   }
   const bytes = (count / format.blockSize) * format.bytes;
-  const offset = cursor.count(`as the offset of ${name}`, Number.MAX_SAFE_INTEGER);
+  const offset = cursor.count(`as the offset of ${shown}`, Number.MAX_SAFE_INTEGER);
   return { name, storage, format, shape: fastestFirst.reverse(), count, bytes, offset };
 }
 
@@ -165,7 +167,7 @@ function alignmentOf(cursor: HeaderCursor, metadata: Readonly<Record<string, unk
     Number.isInteger(Math.log2(value));
   if (!valid) {
     throw cursor.damaged(
-      `general.alignment to be a power of two from 8 to ${LIMITS.alignment}, found ${value}`,
+      `general.alignment to be a power of two from 8 to ${LIMITS.alignment}, found ${showValue(value)}`,
     );
   }
   return value;
@@ -178,7 +180,9 @@ function place(
 ): GgufTensor {
   const { offset, ...rest } = info;
   if (offset % data.alignment !== 0) {
-    throw cursor.damaged(`${info.name} to start at a multiple of ${data.alignment}, found offset ${offset}`);
+    throw cursor.damaged(
+      `${showText(info.name)} to start at a multiple of ${data.alignment}, found offset ${offset}`,
+    );
   }
   return { ...rest, position: data.start + offset };
 }
@@ -186,7 +190,7 @@ function place(
 function checkNames(cursor: HeaderCursor, tensors: readonly GgufTensor[]): void {
   const seen = new Set<string>();
   for (const { name } of tensors) {
-    if (seen.has(name)) throw cursor.damaged(`array names that differ, found ${name} twice`);
+    if (seen.has(name)) throw cursor.damaged(`array names that differ, found ${showText(name)} twice`);
     seen.add(name);
   }
 }
@@ -196,7 +200,9 @@ function checkExtents(cursor: HeaderCursor, tensors: readonly GgufTensor[]): voi
   let previous: GgufTensor | undefined;
   for (const tensor of inOrder) {
     if (previous !== undefined && previous.position + previous.bytes > tensor.position) {
-      throw cursor.damaged(`arrays that do not overlap, found ${previous.name} reaching into ${tensor.name}`);
+      throw cursor.damaged(
+        `arrays that do not overlap, found ${showText(previous.name)} reaching into ${showText(tensor.name)}`,
+      );
     }
     previous = tensor;
   }

@@ -2,6 +2,7 @@
 // undefined that surfaces later. Keys of the model are given without the architecture's prefix.
 
 import { UserError } from "../base/errors.ts";
+import { showText, showValue } from "../base/show.ts";
 
 /** Far above any model; keeps products of two sizes exact. */
 const LARGEST_SIZE = 2 ** 26;
@@ -59,16 +60,14 @@ export class GgufMetadata {
 
   #missing(key: string, wanted: string): never {
     throw new UserError(
-      `Expected ${wanted} under ${this.#fullKey(key)} in ${this.path}, found no such key: the file is not a complete model`,
+      `Expected ${wanted} under ${showText(this.#fullKey(key))} in ${this.path}, found no such key: the file is not a complete model`,
     );
   }
 
   #wrong(key: string, wanted: string): never {
-    const found = JSON.stringify(this.#value(key), (_, value) =>
-      typeof value === "bigint" ? String(value) : value,
-    ).slice(0, 80);
+    const found = showValue(this.#value(key));
     throw new UserError(
-      `Expected ${wanted} under ${this.#fullKey(key)} in ${this.path}, found ${found}: the file is damaged or not supported`,
+      `Expected ${wanted} under ${showText(this.#fullKey(key))} in ${this.path}, found ${found}: the file is damaged or not supported`,
     );
   }
 }

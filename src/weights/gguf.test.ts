@@ -133,11 +133,85 @@ test("the hash is that of the file", () => {
   source.dispose();
 });
 
+test("a Qwen2's rows stay in order, its biases are named, and key_length is head_dim", () => {
+  const { "general.architecture": _, ...llama } = sample.metadata;
+  const metadata = Object.fromEntries([
+    ["general.architecture", "qwen2"],
+    ...Object.entries(llama).map(([key, value]) => [key.replace("llama.", "qwen2."), value] as const),
+    ["qwen2.attention.key_length", 4],
+  ]);
+  const bias: SampleTensor = {
+    name: "blk.0.attn_q.bias",
+    storage: "F32",
+    shape: [8],
+    bytes: floats(counting(8)),
+  };
+  const source = openGguf(write("qwen2.gguf", ggufBytes({ metadata, tensors: [...tensors, bias] })));
+  assert.deepEqual([...source.read("model.layers.0.self_attn.q_proj.bias")], counting(8));
+  assert.deepEqual([...source.read("model.layers.0.self_attn.q_proj.weight")], counting(64));
+  const { model_type, architectures, head_dim } = source.config;
+  assert.deepEqual(
+    { model_type, architectures, head_dim },
+    {
+      model_type: "qwen2",
+      architectures: ["Qwen2ForCausalLM"],
+      head_dim: 4,
+    },
+  );
+  assert.ok(!("mlp_bias" in source.config) && !("attention_bias" in source.config));
+  source.dispose();
+});
+
+test("Llama 3.1's stretched positions are found again from their divisors, others are refused", () => {
+  // Heads of 32 with theta 500,000: wavelengths from 6 to 2,000,000 around the 8,192 of the original training.
+  const metadata = {
+    ...llamaMetadata({ hidden: 64, heads: 2, keyValueHeads: 1, blocks: 1 }),
+    "llama.rope.freq_base": 500000,
+  };
+  const divisors = Array.from({ length: 16 }, (_, i) => {
+    const wave = 2 * Math.PI * 500000 ** (i / 16);
+    const smooth = (8192 / wave - 1) / 3;
+    return wave < 2048 ? 1 : wave > 8192 ? 32 : 1 / ((1 - smooth) / 32 + smooth);
+  });
+  const open = (values: readonly number[]) =>
+    openGguf(
+      write(
+        "rope.gguf",
+        ggufBytes({
+          metadata,
+          tensors: [
+            { name: "rope_freqs.weight", storage: "F32", shape: [values.length], bytes: floats(values) },
+            { name: "token_embd.weight", storage: "F32", shape: [6, 64] },
+          ],
+        }),
+      ),
+    );
+  const source = open(divisors);
+  assert.deepEqual(source.config.rope_scaling, {
+    rope_type: "llama3",
+    factor: 32,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 8192,
+  });
+  assert.deepEqual([...source.arrays.keys()], ["model.embed_tokens.weight"]);
+  source.dispose();
+  const other = divisors.map((divisor, i) => (i === 3 ? 2 : divisor));
+  assert.throws(() => open(other), {
+    name: "UserError",
+    message: /found other divisors in rope_freqs\.weight/,
+  });
+  assert.throws(() => open(divisors.slice(1)), {
+    name: "UserError",
+    message: /to have 16 values, found \[15\]/,
+  });
+});
+
 test("what is not supported is named, with what is", () => {
   const other = { ...sample, metadata: { ...sample.metadata, "general.architecture": "mamba" } };
   assert.throws(() => openGguf(write("other.gguf", ggufBytes(other))), {
     name: "UserError",
-    message: /architecture llama .*found mamba: the nearest supported one is llama/,
+    message: /architecture llama, qwen2, qwen3 .*found mamba: the nearest supported one is llama/,
   });
   const experts: SampleTensor = { name: "blk.0.ffn_gate_exps.weight", storage: "F32", shape: [2, 8, 8] };
   const mixture = { ...sample, tensors: [...tensors, experts] };

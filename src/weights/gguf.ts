@@ -2,8 +2,9 @@
 // tokenizer's metadata is handed on as plain data.
 
 import { UserError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
 import { hashFiles, ReadableFile } from "./file.ts";
-import { architectureOf, huggingFaceName } from "./gguf-architectures.ts";
+import { architectureOf, type GgufContents, huggingFaceName } from "./gguf-architectures.ts";
 import { type GgufTensor, readGgufHeader } from "./gguf-header.ts";
 import { GgufMetadata } from "./gguf-metadata.ts";
 import { readValues } from "./quants.ts";
@@ -23,7 +24,7 @@ export function openGguf(path: string): WeightSource {
   const file = new ReadableFile(path);
   try {
     const { metadata, tensors } = readGgufHeader(file);
-    const { config, arrays } = describe(new GgufMetadata(path, metadata), tensors);
+    const { config, arrays } = describe(file, metadata, tensors);
     return {
       name: path,
       config,
@@ -40,14 +41,17 @@ export function openGguf(path: string): WeightSource {
 }
 
 function describe(
-  metadata: GgufMetadata,
+  file: ReadableFile,
+  metadata: Readonly<Record<string, unknown>>,
   tensors: readonly GgufTensor[],
 ): { config: Record<string, unknown>; arrays: Map<string, MappedArray> } {
-  const row = architectureOf(metadata);
-  const config = row.config(metadata, new Map(tensors.map(({ name, shape }) => [name, shape])));
+  const contents = contentsOf(file, metadata, tensors);
+  const row = architectureOf(contents.metadata);
+  const config = row.config(contents);
   const arrays = new Map<string, MappedArray>();
   const unknown: string[] = [];
   for (const tensor of tensors) {
+    if (row.settings.includes(tensor.name)) continue;
     const mapped = huggingFaceName(row, tensor.name);
     if (mapped === undefined) {
       unknown.push(tensor.name);
@@ -55,23 +59,39 @@ function describe(
     }
     const { name, storage, shape } = { ...tensor, name: mapped.name };
     const interleavedHeads = mapped.heads === undefined ? 0 : (config[mapped.heads] as number);
-    checkHeads(metadata.path, tensor, interleavedHeads);
+    checkHeads(file.path, tensor, interleavedHeads);
     arrays.set(name, { name, storage, shape, tensor, interleavedHeads });
   }
-  if (unknown.length > 0) throw unknownArrays(metadata.path, row.architecture, unknown);
+  if (unknown.length > 0) throw unknownArrays(file.path, row.architecture, unknown);
   return { config, arrays };
+}
+
+function contentsOf(
+  file: ReadableFile,
+  metadata: Readonly<Record<string, unknown>>,
+  tensors: readonly GgufTensor[],
+): GgufContents {
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  return {
+    metadata: new GgufMetadata(file.path, metadata),
+    shapes: new Map(tensors.map(({ name, shape }) => [name, shape])),
+    read: (name) => readValues(file, byName.get(name)!, byName.get(name)!.format),
+  };
 }
 
 function checkHeads(path: string, tensor: GgufTensor, heads: number): void {
   const rows = tensor.shape[0] ?? 0;
   if (heads === 0 || (rows > 0 && rows % (2 * heads) === 0)) return;
   throw new UserError(
-    `Expected the rows of ${tensor.name} in ${path} to be an even number for each of ${heads} heads, found ${rows}: the file is damaged`,
+    `Expected the rows of ${showText(tensor.name)} in ${path} to be an even number for each of ${heads} heads, found ${rows}: the file is damaged`,
   );
 }
 
 function unknownArrays(path: string, architecture: string, names: readonly string[]): UserError {
-  const shown = names.slice(0, 5).join(", ");
+  const shown = names
+    .slice(0, 5)
+    .map((name) => showText(name))
+    .join(", ");
   const more = names.length > 5 ? ` and ${names.length - 5} more` : "";
   return new UserError(
     `Expected only the arrays of a plain ${architecture} model in ${path}, found ${shown}${more}: this variant is not supported yet`,

@@ -2,6 +2,7 @@
 // format.
 
 import { UserError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
 import type { WeightSource } from "./source.ts";
 
 export type WantedParameter = { readonly name: string; readonly shape: readonly number[] };
@@ -40,7 +41,7 @@ export function requireParameters(
 }
 
 function describe({ name, wanted, found }: Mismatch): string {
-  return `${name}: expected [${wanted.join(", ")}], found ${found === undefined ? "nothing" : `[${found.join(", ")}]`}`;
+  return `${showText(name)}: expected [${wanted.join(", ")}], found ${found === undefined ? "nothing" : `[${found.join(", ")}]`}`;
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

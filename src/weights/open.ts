@@ -33,10 +33,7 @@ function startsWithMagic(path: string): boolean {
 }
 
 function notThere(model: string): UserError {
-  const looksLikeHub = /^[\w-][\w.-]*\/[\w.-]+(@[\w./-]+)?$/.test(model) && extname(model) !== ".gguf";
   return new UserError(
-    looksLikeHub
-      ? `Expected a model folder or a .gguf file, found ${model}, which is not here: names on the hub are not fetched yet, download it and give its folder`
-      : `Expected a model folder or a .gguf file at ${model}, found nothing there: check the path`,
+    `Expected a model folder or a .gguf file at ${model}, found nothing there: check the path, or give a name on the hub such as org/name`,
   );
 }

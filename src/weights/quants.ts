@@ -3,6 +3,8 @@
 // but one); nothing here knows files or names.
 
 import type { ReadableFile } from "./file.ts";
+import { halfBits, halfValues } from "./half.ts";
+import { dequantiseQ4_K, dequantiseQ5_K, dequantiseQ6_K } from "./k-quants.ts";
 
 export type Storage = {
   /** Values in one block. */
@@ -19,7 +21,12 @@ export const quants = {
   BF16: { blockSize: 1, bytes: 2, dequantise: widenBfloat16 },
   Q4_0: { blockSize: 32, bytes: 18, dequantise: dequantiseQ4_0 },
   Q4_1: { blockSize: 32, bytes: 20, dequantise: dequantiseQ4_1 },
+  Q5_0: { blockSize: 32, bytes: 22, dequantise: dequantiseQ5_0 },
+  Q5_1: { blockSize: 32, bytes: 24, dequantise: dequantiseQ5_1 },
   Q8_0: { blockSize: 32, bytes: 34, dequantise: dequantiseQ8_0 },
+  Q4_K: { blockSize: 256, bytes: 144, dequantise: dequantiseQ4_K },
+  Q5_K: { blockSize: 256, bytes: 176, dequantise: dequantiseQ5_K },
+  Q6_K: { blockSize: 256, bytes: 210, dequantise: dequantiseQ6_K },
 } as const satisfies Record<string, Storage>;
 
 const CHUNK = 4 * 1024 * 1024;
@@ -55,7 +62,7 @@ function copyFloat32(blocks: Uint8Array, out: Float32Array): void {
 // Values travel as bit patterns, so that not even the payload of a NaN changes.
 function widenFloat16(blocks: Uint8Array, out: Float32Array): void {
   const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
-  const table = float16Bits();
+  const table = halfBits();
   for (let i = 0; i < bits.length; i++) bits[i] = table[blocks[2 * i]! | (blocks[2 * i + 1]! << 8)]!;
 }
 
@@ -64,10 +71,10 @@ function widenBfloat16(blocks: Uint8Array, out: Float32Array): void {
   for (let i = 0; i < bits.length; i++) bits[i] = (blocks[2 * i]! << 16) | (blocks[2 * i + 1]! << 24);
 }
 
-// In the quantised types every product of scale and integer is exact, and the one sum of Q4_1 is exact in a
-// double; storing it rounds once, as f32 arithmetic does.
+// In the quantised types every product of scale and integer is exact, and the one sum of Q4_1 and Q5_1 is exact in
+// a double; storing it rounds once, as f32 arithmetic does.
 function dequantiseQ8_0(blocks: Uint8Array, out: Float32Array): void {
-  const half = float16Values();
+  const half = halfValues();
   const signed = new Int8Array(blocks.buffer, blocks.byteOffset, blocks.length);
   for (let at = 0, first = 0; first < out.length; at += 34, first += 32) {
     const scale = half[blocks[at]! | (blocks[at + 1]! << 8)]!;
@@ -76,7 +83,7 @@ function dequantiseQ8_0(blocks: Uint8Array, out: Float32Array): void {
 }
 
 function dequantiseQ4_0(blocks: Uint8Array, out: Float32Array): void {
-  const half = float16Values();
+  const half = halfValues();
   for (let at = 0, first = 0; first < out.length; at += 18, first += 32) {
     const scale = half[blocks[at]! | (blocks[at + 1]! << 8)]!;
     for (let i = 0; i < 16; i++) {
@@ -88,7 +95,7 @@ function dequantiseQ4_0(blocks: Uint8Array, out: Float32Array): void {
 }
 
 function dequantiseQ4_1(blocks: Uint8Array, out: Float32Array): void {
-  const half = float16Values();
+  const half = halfValues();
   for (let at = 0, first = 0; first < out.length; at += 20, first += 32) {
     const scale = half[blocks[at]! | (blocks[at + 1]! << 8)]!;
     const least = half[blocks[at + 2]! | (blocks[at + 3]! << 8)]!;
@@ -100,25 +107,34 @@ function dequantiseQ4_1(blocks: Uint8Array, out: Float32Array): void {
   }
 }
 
-let float16Table: Uint32Array<ArrayBuffer> | undefined;
-
-/** f32 bits of every f16, indexed by its bits. */
-function float16Bits(): Uint32Array<ArrayBuffer> {
-  float16Table ??= Uint32Array.from({ length: 65536 }, (_, half) => widenBits(half));
-  return float16Table;
+// Q5_0 and Q5_1 keep the fifth bits of all 32 values in one word, least significant first.
+function dequantiseQ5_0(blocks: Uint8Array, out: Float32Array): void {
+  const half = halfValues();
+  for (let at = 0, first = 0; first < out.length; at += 22, first += 32) {
+    const scale = half[blocks[at]! | (blocks[at + 1]! << 8)]!;
+    const fifths = wordAt(blocks, at + 2);
+    for (let i = 0; i < 16; i++) {
+      const pair = blocks[at + 6 + i]!;
+      out[first + i] = scale * (((pair & 15) | (((fifths >>> i) & 1) << 4)) - 16);
+      out[first + 16 + i] = scale * (((pair >> 4) | (((fifths >>> (i + 16)) & 1) << 4)) - 16);
+    }
+  }
 }
 
-function float16Values(): Float32Array {
-  return new Float32Array(float16Bits().buffer);
+function dequantiseQ5_1(blocks: Uint8Array, out: Float32Array): void {
+  const half = halfValues();
+  for (let at = 0, first = 0; first < out.length; at += 24, first += 32) {
+    const scale = half[blocks[at]! | (blocks[at + 1]! << 8)]!;
+    const least = half[blocks[at + 2]! | (blocks[at + 3]! << 8)]!;
+    const fifths = wordAt(blocks, at + 4);
+    for (let i = 0; i < 16; i++) {
+      const pair = blocks[at + 8 + i]!;
+      out[first + i] = scale * ((pair & 15) | (((fifths >>> i) & 1) << 4)) + least;
+      out[first + 16 + i] = scale * ((pair >> 4) | (((fifths >>> (i + 16)) & 1) << 4)) + least;
+    }
+  }
 }
 
-function widenBits(half: number): number {
-  const sign = (half & 0x8000) << 16;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 31) return (sign | 0x7f800000 | (fraction << 13)) >>> 0;
-  if (exponent > 0) return (sign | ((exponent + 112) << 23) | (fraction << 13)) >>> 0;
-  if (fraction === 0) return sign >>> 0;
-  const shift = Math.clz32(fraction) - 21; // a subnormal half is a normal float
-  return (sign | ((113 - shift) << 23) | (((fraction << shift) & 1023) << 13)) >>> 0;
+function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }

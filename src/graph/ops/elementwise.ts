@@ -1,6 +1,6 @@
 // Elementwise operators. Shapes broadcast as in NumPy; a gradient is summed back to the shape of its operand.
 
-import { type Apply, broadcast, type GradientContext, none, type Op, type Sample } from "../op.ts";
+import { type Apply, broadcast, type GradientContext, none, type Op, type Sample, stops } from "../op.ts";
 import { booleans, integers, uniform } from "../sample.ts";
 import { int64s, type Spec, scalar, type Tensor } from "../tensor.ts";
 
@@ -103,6 +103,25 @@ export const Tanh = unary("Tanh", ({ y, dy, apply }) =>
   apply("Mul", [dy, apply("Sub", [scalar(1), apply("Mul", [y, y])])]),
 );
 
+/** The slope at 0 is 0, as PyTorch has it. */
+export const Relu = unary(
+  "Relu",
+  ({ y, dy, apply }) => apply("Where", [apply("Equal", [y, scalar(0)]), scalar(0), dy]),
+  () => [{ inputs: [uniform([2, 3], 0.1, 2)] }, { inputs: [uniform([2, 3], -2, -0.1)] }],
+);
+
+/** d erf(x)/dx = 2/√π · exp(−x²). */
+export const Erf = unary("Erf", ({ x, dy, apply }) => {
+  const slope = apply("Exp", [apply("Neg", [apply("Mul", [x, x])])]);
+  return apply("Mul", [dy, apply("Mul", [slope, scalar(2 / Math.sqrt(Math.PI))])]);
+});
+
+/** The value as it is, through which nothing flows back. */
+export const Identity: Op = {
+  ...unary("Identity", ({ dy }) => dy),
+  gradient: stops("a value that is to count as a constant"),
+};
+
 /** `cond ? a : b`; nothing flows to the condition. */
 export const Where: Op = {
   name: "Where",
@@ -133,4 +152,7 @@ export const Equal: Op = {
   samples: () => [{ inputs: [integers([3], [1, 2, 3]), integers([3], [1, 0, 3])] }],
 };
 
-export const elementwise = [Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Reciprocal, Sigmoid, Tanh, Where, Equal];
+export const elementwise = [
+  ...[Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Reciprocal, Sigmoid, Tanh, Relu, Erf],
+  ...[Identity, Where, Equal],
+];

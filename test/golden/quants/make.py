@@ -13,8 +13,9 @@ from gguf import GGMLQuantizationType
 from gguf.constants import GGML_QUANT_SIZES
 from gguf.quants import dequantize
 
-TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0"]
-SCALES = {"Q4_0": 1, "Q4_1": 2, "Q8_0": 1}  # leading f16 numbers of a block
+TYPES = ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q8_0", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"]
+# f16 numbers of a block; in front of it, but for Q6_K
+SCALES = {"Q4_0": 1, "Q4_1": 2, "Q8_0": 1, "Q5_0": 1, "Q5_1": 2, "Q4_K": 2, "Q5_K": 2, "Q6_K": 1}
 random = np.random.default_rng(20)
 
 
@@ -28,11 +29,15 @@ def blocks_of(name):
         values = np.concatenate([random.normal(size=90), [0.0, -0.0, np.inf, -np.inf, 1e-40, 3e38]])
         bits = values.astype(np.float32).view(np.uint32)
         return (bits if name == "F32" else (bits >> 16).astype(np.uint16)).view(np.uint8)
-    blocks = random.integers(0, 256, size=(24, size), dtype=np.uint8)
-    scales = random.normal(size=(24, SCALES[name])).astype(np.float16)
+    count = 8 if name.endswith("_K") else 24
+    blocks = random.integers(0, 256, size=(count, size), dtype=np.uint8)
+    scales = random.normal(size=(count, SCALES[name])).astype(np.float16)
     scales[0], scales[1], scales[2], scales[3], scales[4] = 0.0, -0.0, 65504.0, -65504.0, 6e-8
     scales[5] = random.normal() * 1e-5
-    blocks[:, : 2 * SCALES[name]] = scales.view(np.uint8)
+    if name == "Q6_K":
+        blocks[:, -2:] = scales.view(np.uint8)
+    else:
+        blocks[:, : 2 * SCALES[name]] = scales.view(np.uint8)
     return blocks.reshape(-1)
 
 

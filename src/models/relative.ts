@@ -1,0 +1,79 @@
+// Attention with T5's relative positions: distances fall into buckets, and a table says what each bucket adds to the
+// scores. Source: `_relative_position_bucket` and `compute_bias` of transformers:src/transformers/models/t5/modeling_t5.py
+// (Raffel et al., 2020).
+
+import { add, apply, expand, matMul, reshape, softmax, transpose } from "../graph/build.ts";
+import { constant, int64s, type Tensor } from "../graph/tensor.ts";
+import type { RelativeConfig } from "./encoder-decoder.ts";
+
+type Buckets = Pick<RelativeConfig, "relative_attention_num_buckets" | "relative_attention_max_distance">;
+
+/** The bucket of a distance (key's position minus query's); a one-sided table takes what lies ahead for 0. */
+export function bucketOf(distance: number, config: Buckets, twoSided: boolean): number {
+  const all = config.relative_attention_num_buckets;
+  const count = twoSided ? Math.floor(all / 2) : all;
+  const offset = twoSided && distance > 0 ? count : 0;
+  const far = twoSided ? Math.abs(distance) : Math.max(-distance, 0);
+  const exact = Math.floor(count / 2);
+  if (far < exact) return offset + far;
+  // Every step in f32, as in the reference: at the border of two buckets it decides.
+  const ratio = Math.fround(
+    Math.fround(Math.log(Math.fround(far / exact))) /
+      Math.fround(Math.log(config.relative_attention_max_distance / exact)),
+  );
+  const log = exact + Math.floor(Math.fround(ratio * (count - exact)));
+  return offset + Math.min(log, count - 1);
+}
+
+/** What the table [buckets, heads] adds to the scores of `length` queries and as many keys: [heads, length, length]. */
+export function relativeBias(
+  config: RelativeConfig,
+  table: Tensor,
+  { length, twoSided }: { length: number; twoSided: boolean },
+): Tensor {
+  const { num_heads: heads, relative_attention_num_buckets: buckets } = config;
+  // One row for each distance, those ahead first, then those behind from the farthest on: read with a step of one
+  // place less than its width, it gives each query its own row. Its gradient is then sums, with no scattered adding.
+  const wide = 2 * length;
+  const one = new Float32Array(wide * buckets);
+  for (let at = 0; at < wide; at++)
+    one[at * buckets + bucketOf(at < length ? at : at - wide, config, twoSided)] = 1;
+  const values = transpose(matMul(constant("float32", [wide, buckets], one), table), [1, 0]);
+  const repeated = reshape(expand(reshape(values, [heads, 1, wide]), [heads, length, wide]), [
+    heads,
+    length * wide,
+  ]);
+  const shifted = reshape(slice(repeated, 1, length * (wide - 1)), [heads, length, wide - 1]);
+  return slice(shifted, 2, length);
+}
+
+/** What hides from each query of `length` the keys after it: [length, length]. */
+export function causalBias(length: number): Tensor {
+  const values = Float32Array.from({ length: length * length }, (_, i) =>
+    i % length <= Math.floor(i / length) ? 0 : -1e30,
+  );
+  return constant("float32", [length, length], values);
+}
+
+export type Crossing = { readonly batch: number; readonly queries: number; readonly keys: number };
+
+/** Attention of q [batch · queries, heads·d] over k and v [batch · keys, heads·d], unscaled, as T5 has it; each of
+ * `biases` is added to the scores [batch, heads, queries, keys]. */
+export function biasedAttention(
+  { num_heads: heads, d_kv: d }: RelativeConfig,
+  { batch, queries, keys }: Crossing,
+  biases: readonly Tensor[],
+): (q: Tensor, k: Tensor, v: Tensor) => Tensor {
+  const split = (x: Tensor, length: number, perm: readonly number[]) =>
+    transpose(reshape(x, [batch, length, heads, d]), perm);
+  return (q, k, v) => {
+    const products = matMul(split(q, queries, [0, 2, 1, 3]), split(k, keys, [0, 2, 3, 1]));
+    const scores = biases.reduce((sum, bias) => add(sum, bias), products);
+    const mixed = matMul(softmax(scores), split(v, keys, [0, 2, 1, 3]));
+    return reshape(transpose(mixed, [0, 2, 1, 3]), [batch * queries, heads * d]);
+  };
+}
+
+function slice(x: Tensor, axis: number, end: number): Tensor {
+  return apply("Slice", [x, int64s([0]), int64s([end]), int64s([axis])]);
+}
