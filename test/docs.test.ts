@@ -24,17 +24,34 @@ function blocksOf(page: string, language: string): string[] {
   return [...fences].map(([, indent, text]) => text!.replace(new RegExp(`^${indent}`, "gm"), ""));
 }
 
-const CONFIG = {
-  path: "config.yaml",
-  message: "Set the port to 9000, add a timeout",
-  old: "server:\n  port: 8000\n  workers: 3\nlog: plain\n",
+const CONFIG = "server:\n  port: 8000\n  workers: 3\nlog: plain\n";
+
+/** A request to change one file, shown whole. */
+function asking(old: string): surface.Request {
+  const message = "Set the port to 9000, add a timeout";
+  return { message, files: [{ path: "config.yaml", old, role: "change", shown: "all" }] };
+}
+
+/** The request of several files that docs/formats.md shows. */
+const SEVERAL: surface.Request = {
+  message: "Set the port to 9000, with a configuration for tests",
+  files: [
+    {
+      path: "docs/ports.md",
+      old: `${"\n".repeat(13)}The server listens on 8000.\n\n`,
+      role: "context",
+      shown: [{ start: 13, end: 14 }],
+    },
+    { path: "config.yaml", old: CONFIG, role: "change", shown: [{ start: 0, end: 2 }] },
+    { path: "config.test.yaml", old: null, role: "change", shown: "all" },
+  ],
 };
 const CHANGED = "server:\n  port: 9000\n  workers: 3\n  timeout: 5\nlog: plain\n";
 
 function newText(answer: string, request: surface.Request): string | null {
-  const change = formats.region.read(answer, request);
-  assert.ok(change.ok, change.ok ? "" : change.reason);
-  return change.value.new;
+  const changes = formats.region.read(answer, request);
+  assert.ok(changes.ok, changes.ok ? "" : changes.reason);
+  return changes.value[0]!.new;
 }
 
 test("docs/api.md lists exactly what the package exports", () => {
@@ -45,11 +62,11 @@ test("docs/api.md lists exactly what the package exports", () => {
 
 test("the prompt and the answers of docs/formats.md are the region format's", () => {
   const blocks = blocksOf(readPage("formats"), "text");
-  assert.ok(blocks.includes(formats.region.prompt(CONFIG)));
+  for (const request of [asking(CONFIG), SEVERAL]) assert.ok(blocks.includes(formats.region.prompt(request)));
   const answers = blocks.filter((block) => /^@\d/.test(block));
   assert.equal(answers.length, 2);
-  assert.equal(newText(answers[0]!, CONFIG), CHANGED);
-  assert.equal(newText(answers[1]!, { ...CONFIG, old: "a\n" }), "a\n@here\n\\x\nlast");
+  assert.equal(newText(answers[0]!, asking(CONFIG)), CHANGED);
+  assert.equal(newText(answers[1]!, asking("a\n")), "a\n@here\n\\x\nlast");
 });
 
 test("the .file of docs/formats.md is read as it says", () => {
@@ -62,9 +79,9 @@ test("the .file of docs/formats.md is read as it says", () => {
 
 test("the commit of docs/tour.md is prompt and answer of one example", () => {
   const [block] = blocksOf(readPage("tour"), "text") as [string];
-  const prompt = formats.region.prompt(CONFIG);
+  const prompt = formats.region.prompt(asking(CONFIG));
   assert.ok(block.startsWith(prompt), block);
-  assert.equal(newText(block.slice(prompt.length), CONFIG), CHANGED);
+  assert.equal(newText(block.slice(prompt.length), asking(CONFIG)), CHANGED);
 });
 
 test("the program of docs/api.md runs from a repository to an adapter and an answer", async () => {

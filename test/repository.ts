@@ -6,13 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultsOf } from "../src/base/options.ts";
 import { type GitPlace, runGit } from "../src/history/git.ts";
-import {
-  type HarvestEvent,
-  type HarvestResult,
-  type HistoryOptions,
-  harvest,
-  historyOptions,
-} from "../src/history/harvest.ts";
+import { type HarvestEvent, type HarvestResult, harvest } from "../src/history/harvest.ts";
+import { type HistoryOptions, historyOptions } from "../src/history/options.ts";
 
 /** A content, `null` for a deletion, or a content or commit id with a mode. */
 export type Write = string | Buffer | null | { readonly mode: string; readonly data: string };
@@ -26,6 +21,8 @@ export type Step = {
   /** Commits are named by their number, from 1. */
   readonly from?: number;
   readonly merge?: number;
+  /** Seconds since 1970; a minute after the one before if it is not given. */
+  readonly time?: number;
 };
 
 /** Runs `use` with a temporary folder that is also where the code under test puts its own. */
@@ -61,7 +58,7 @@ export async function makeRepository(
 }
 
 function writeStep(step: Step, number: number): Buffer {
-  const stamp = `Ada Example <ada@example.invalid> ${1700000000 + number * 60} +0000`;
+  const stamp = `Ada Example <ada@example.invalid> ${step.time ?? 1700000000 + number * 60} +0000`;
   const head = `commit refs/heads/${step.branch ?? "main"}\nmark :${number}\nauthor ${stamp}\ncommitter ${stamp}\n`;
   const parts = [Buffer.from(head), writeData(step.message ?? `Change ${number}`)];
   if (step.from !== undefined) parts.push(Buffer.from(`from :${step.from}\n`));

@@ -21,7 +21,11 @@ const lora: LoraConfig = {
   r: 4,
   lora_alpha: 8,
   use_rslora: false,
+  use_dora: false,
+  lora_dropout: 0,
   target_modules: ["q_proj", "down_proj"],
+  layers_to_transform: null,
+  modules_to_save: [],
 };
 const adapted: Setup = { model, adapter: lora, trainable: "adapter" };
 const whole: Setup = { model, adapter: null, trainable: "all" };
@@ -39,7 +43,7 @@ const programs: Readonly<Record<string, () => Program>> = {
   "block-forward": () => blockForward(adapted, extent),
   "block-backward": () => blockBackward(adapted, extent),
   "head-backward": () => headBackward(whole, { rows: 10, targets: 4 }),
-  "decode-block": () => blockProgram(decoding, 1, 8),
+  "decode-block": () => blockProgram(decoding, { size: 1, capacity: 8, layer: 0 }),
 };
 
 for (const [name, build] of Object.entries(programs)) {

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { clipFactor, createAdamw, gradientNorm, stepAdamw, type Trained } from "./adamw.ts";
+import { createAdamw, stepAdamw } from "./adamw.ts";
+import { clipFactor, gradientNorm, type Trained } from "./trained.ts";
 
 const golden = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../test/golden/optim/${name}.json`, import.meta.url), "utf8"));

@@ -2,6 +2,7 @@
 // the root. State is plain arrays, so that a checkpoint can hold it.
 
 import type { OptionTable } from "../base/options.ts";
+import { decayOf, type OptimizerState, type Trained, zeros } from "./trained.ts";
 
 export const adamwOptions = {
   adam_beta1: { type: "number", default: 0.9, help: "Decay of the first moment", value: "X" },
@@ -17,38 +18,27 @@ export type AdamwConfig = {
   readonly weight_decay: number;
 };
 
-/** Moments of every trained array, and the number of steps taken. */
-export type AdamwState = {
-  step: number;
-  readonly moments: ReadonlyMap<string, { readonly first: Float32Array; readonly second: Float32Array }>;
-};
-
-export type Trained = {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-  readonly gradient: Float32Array;
-};
-
-/** The state before the first step: all moments zero. */
-export function createAdamw(trained: ReadonlyMap<string, Trained>): AdamwState {
-  const zeros = ({ data }: Trained) => ({
-    first: new Float32Array(data.length),
-    second: new Float32Array(data.length),
-  });
-  return { step: 0, moments: new Map([...trained].map(([name, array]) => [name, zeros(array)])) };
+/** The state before the first step: both moments of every array zero. */
+export function createAdamw(trained: ReadonlyMap<string, Trained>): OptimizerState {
+  const arrays = [...trained].flatMap(([name, { shape }]) => [
+    [`exp_avg.${name}`, zeros(shape)] as const,
+    [`exp_avg_sq.${name}`, zeros(shape)] as const,
+  ]);
+  return { step: 0, arrays: new Map(arrays) };
 }
 
 /** One step with the gradients as they stand, each multiplied by `scale` first. */
 export function stepAdamw(
-  state: AdamwState,
+  state: OptimizerState,
   trained: ReadonlyMap<string, Trained>,
   options: AdamwConfig & { readonly learning_rate: number; readonly scale: number },
 ): void {
   state.step++;
   for (const [name, array] of trained) {
-    // Hugging Face's trainer leaves norm weights and biases undecayed: all that is not a matrix.
-    const decay = array.shape.length > 1 ? options.weight_decay : 0;
-    stepArray(array, { ...state.moments.get(name)!, step: state.step }, { ...options, weight_decay: decay });
+    const first = state.arrays.get(`exp_avg.${name}`)!.data;
+    const second = state.arrays.get(`exp_avg_sq.${name}`)!.data;
+    const weight_decay = decayOf(array, options.weight_decay);
+    stepArray(array, { first, second, step: state.step }, { ...options, weight_decay });
   }
 }
 
@@ -69,20 +59,4 @@ function stepArray(
     second[i] = v;
     data[i] = data[i]! * keep - (rate * m) / (Math.sqrt(v) / root + epsilon);
   }
-}
-
-/** Global L2 norm of all gradients, each multiplied by `scale` first. */
-export function gradientNorm(trained: ReadonlyMap<string, Trained>, scale: number): number {
-  let total = 0;
-  for (const { gradient } of trained.values()) {
-    let part = 0;
-    for (let i = 0; i < gradient.length; i++) part += gradient[i]! * gradient[i]!;
-    total += part;
-  }
-  return Math.sqrt(total) * scale;
-}
-
-/** What to multiply gradients with so that their norm stays under the limit (torch's clip_grad_norm_); 0 is no limit. */
-export function clipFactor(norm: number, max_grad_norm: number): number {
-  return max_grad_norm > 0 ? Math.min(1, max_grad_norm / (norm + 1e-6)) : 1;
 }

@@ -2,7 +2,12 @@
 // causal, so real positions never see it, and it has no targets.
 
 /** Ids of one example; ids from `promptLength` on are what the model is to answer. */
-export type Sequence = { readonly ids: Int32Array; readonly promptLength: number };
+export type Sequence = {
+  readonly ids: Int32Array;
+  readonly promptLength: number;
+  /** What its targets count for; 1 when not given. */
+  readonly weight?: number;
+};
 
 export type Extent = { readonly batch: number; readonly length: number };
 
@@ -12,6 +17,8 @@ export type Batch = {
   readonly ids: BigInt64Array;
   readonly rows: readonly number[];
   readonly labels: readonly number[];
+  /** What each target counts for: the weight of its sequence. */
+  readonly weights: readonly number[];
   /** Index into the sequences given, for each target. */
   readonly owners: readonly number[];
 };
@@ -26,9 +33,14 @@ export function bucketOf(length: number): number {
   return LENGTHS.find((bucket) => bucket >= length) ?? Math.ceil(length / 512) * 512;
 }
 
-/** Number of ids that are trained on. */
-export function targetCount(sequence: Sequence): number {
-  return sequence.ids.length - sequence.promptLength;
+/** Number of ids that are trained on: nothing stands before the first, so that one never is. */
+export function targetCount({ ids, promptLength }: Sequence): number {
+  return Math.max(0, ids.length - Math.max(1, promptLength));
+}
+
+/** Sum of weight x targets: what a loss over these sequences is divided by. */
+export function targetWeight(sequences: readonly Sequence[]): number {
+  return sequences.reduce((n, sequence) => n + targetCount(sequence) * (sequence.weight ?? 1), 0);
 }
 
 /** Sequences packed into batches of at most `rows` sequences each, near lengths together; owners index `sequences`. */
@@ -47,7 +59,8 @@ function packBatch(sequences: readonly Sequence[], members: readonly number[], r
   const length = bucketOf(Math.max(...members.map((i) => sequences[i]!.ids.length)));
   const extent = { batch: rows, length };
   const ids = new BigInt64Array(rows * length);
-  const batch = { extent, ids, rows: [] as number[], labels: [] as number[], owners: [] as number[] };
+  const batch = { extent, ids, rows: [] as number[], labels: [] as number[], weights: [] as number[] };
+  const owners: number[] = [];
   members.forEach((owner, row) => {
     const sequence = sequences[owner]!;
     sequence.ids.forEach((id, position) => {
@@ -55,8 +68,9 @@ function packBatch(sequences: readonly Sequence[], members: readonly number[], r
       if (position < Math.max(1, sequence.promptLength)) return;
       batch.rows.push(row * length + position - 1);
       batch.labels.push(id);
-      batch.owners.push(owner);
+      batch.weights.push(sequence.weight ?? 1);
+      owners.push(owner);
     });
   });
-  return batch;
+  return { ...batch, owners };
 }

@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { UserError } from "../base/errors.ts";
-import { createAdamw, type Trained } from "./adamw.ts";
-import { type Progress, readCheckpoint, removeCheckpoints, writeCheckpoint } from "./checkpoint.ts";
+import { createAdamw } from "./adamw.ts";
+import { readCheckpoint, removeCheckpoints, restoreTrained, writeCheckpoint } from "./checkpoint.ts";
+import { createProgress, type Progress } from "./progress.ts";
+import type { Trained } from "./trained.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "codefudge-checkpoint-"));
 after(() => rmSync(temporary, { recursive: true }));
@@ -26,24 +28,23 @@ function runOf(value: number) {
     ["a", array([2, 3], 6)],
     ["b", array([4], 4)],
   ]);
-  const adamw = createAdamw(trained);
-  for (const { first, second } of adamw.moments.values()) {
-    first.fill(value + 0.25);
-    second.fill(value + 0.5);
-  }
-  adamw.step = value;
-  return { trained, adamw };
+  const optimizer = createAdamw(trained);
+  for (const [name, { data }] of optimizer.arrays)
+    data.fill(value + (name.startsWith("exp_avg.") ? 0.25 : 0.5));
+  optimizer.step = value;
+  return { trained, optimizer, told: { global_step: value } };
 }
 
-function progressOf(step: number): Progress {
-  return {
+function progressOf(step: number, evaluations: Progress["evaluations"] = []): Progress {
+  const done = {
     step,
     tokens: step * 10,
     targets: step,
     seconds: step / 3,
-    identity: "this run",
     losses: [0.1, step],
+    evaluations,
   };
+  return { ...createProgress("this run", 1), ...done };
 }
 
 const write = (folder: string, step: number) => writeCheckpoint(folder, progressOf(step), runOf(step));
@@ -56,7 +57,7 @@ function found(folder: string): number | null {
   assert.deepEqual(progress, progressOf(progress.step));
   const wanted = runOf(progress.step);
   for (const [name, { data }] of run.trained) assert.deepEqual(data, wanted.trained.get(name)!.data);
-  assert.deepEqual(run.adamw, wanted.adamw);
+  assert.deepEqual(run.optimizer, wanted.optimizer);
   return progress.step;
 }
 
@@ -82,7 +83,7 @@ test("the newest by number counts, not by name", () => {
 test("a kill while the parts are written leaves the older one", () => {
   const complete = freshFolder();
   const parts = readdirSync(write(complete, 6));
-  assert.equal(parts.length, 3);
+  assert.equal(parts.length, 4);
   for (let count = 0; count <= parts.length; count++) {
     const folder = freshFolder();
     write(folder, 5);
@@ -104,13 +105,11 @@ test("a disk that refuses the write leaves the older one", () => {
   const folder = freshFolder();
   write(folder, 5);
   const run = runOf(6);
-  // The second of the three files cannot be written: its values do not fill its shape.
-  const { first } = run.adamw.moments.get("b")!;
-  const broken = {
-    ...run.adamw,
-    moments: new Map(run.adamw.moments).set("b", { first, second: first.subarray(1) }),
-  };
-  assert.throws(() => writeCheckpoint(folder, progressOf(6), { ...run, adamw: broken }), /values/);
+  // The second of the four files cannot be written: its values do not fill its shape.
+  const { shape, data } = run.optimizer.arrays.get("exp_avg_sq.b")!;
+  const arrays = new Map(run.optimizer.arrays).set("exp_avg_sq.b", { shape, data: data.subarray(1) });
+  const broken = { ...run, optimizer: { ...run.optimizer, arrays } };
+  assert.throws(() => writeCheckpoint(folder, progressOf(6), broken), /values/);
   assert.equal(found(folder), 5);
 });
 
@@ -134,6 +133,35 @@ test("saving the same step again, as an abort right after a resume does, never l
   write(folder, 5);
   write(folder, 5);
   assert.equal(found(folder), 5);
+});
+
+test("the best stays while others go, and its arrays can be put back", () => {
+  const folder = freshFolder();
+  const losses = [5, 3, 4, 4, 2].map((loss, i) => ({ step: i + 1, loss }));
+  const kept = losses.map(({ step }) => {
+    writeCheckpoint(folder, progressOf(step, losses.slice(0, step)), runOf(step));
+    return readdirSync(folder).map((name) => Number(name.split("-")[1]));
+  });
+  assert.deepEqual(kept, [[1], [2], [2, 3], [2, 4], [5]]);
+  const run = runOf(-1);
+  restoreTrained(folder, 5, run.trained);
+  assert.deepEqual(run.trained, runOf(5).trained);
+});
+
+test("as many of the newest stay as were asked for", () => {
+  const folder = freshFolder();
+  for (const step of [8, 9, 10, 11]) {
+    writeCheckpoint(folder, progressOf(step), { ...runOf(step), limit: 3 });
+  }
+  assert.deepEqual(readdirSync(folder).sort(), ["checkpoint-10", "checkpoint-11", "checkpoint-9"]);
+});
+
+test("what became known at a step after it was saved is added to its checkpoint", () => {
+  const folder = freshFolder();
+  write(folder, 5);
+  const known = progressOf(5, [{ step: 5, loss: 1.5 }]);
+  writeCheckpoint(folder, known, runOf(5));
+  assert.deepEqual(readCheckpoint(folder, "this run", runOf(-1)), known);
 });
 
 test("a checkpoint of other options, data or base is refused, and left as it is", () => {

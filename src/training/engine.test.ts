@@ -8,10 +8,11 @@ import { readPeft } from "../adapters/peft.ts";
 import { createModel } from "../models/table.ts";
 import { openFolder } from "../weights/folder.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
-import { clipFactor, createAdamw, gradientNorm, stepAdamw } from "./adamw.ts";
+import { createAdamw, stepAdamw } from "./adamw.ts";
 import { packBatches, type Sequence, targetCount } from "./batch.ts";
 import { Engine } from "./engine.ts";
 import { scheduleFactor } from "./schedule.ts";
+import { clipFactor, gradientNorm } from "./trained.ts";
 
 const GOLDEN = new URL("../../test/golden/llama/", import.meta.url).pathname;
 const json = (path: string) => JSON.parse(readFileSync(`${GOLDEN}${path}`, "utf8"));

@@ -2,21 +2,31 @@
 // has used them. Owns every device buffer of training; knows no optimizer, schedule or file.
 
 import type { Adapter } from "../adapters/adapter.ts";
-import { allParameters, type Model } from "../models/model.ts";
-import { type Buffer, type Buffers, createBuffer, type DeviceOptions } from "../runtime/device.ts";
+import { blockVariant, outerParameters } from "../adapters/hooks.ts";
+import { allParameters, type Model, type Parameter } from "../models/model.ts";
+import {
+  type Buffer,
+  type Buffers,
+  createBuffer,
+  type DeviceOptions,
+  type Executable,
+} from "../runtime/device.ts";
 import { buffersUnder, Programs } from "../runtime/programs.ts";
 import type { WeightSource } from "../weights/source.ts";
-import type { Trained } from "./adamw.ts";
 import type { Batch } from "./batch.ts";
+import { dropoutRate, fillMask } from "./dropout.ts";
 import {
   blockBackward,
   blockForward,
+  blockMasks,
   embeddingBackward,
   embeddingForward,
   headBackward,
   headForward,
   type Setup,
+  trainsEmbedding,
 } from "./stages.ts";
+import type { Trained } from "./trained.ts";
 
 /** What an engine is made of. */
 export type EngineOptions = {
@@ -25,6 +35,7 @@ export type EngineOptions = {
   readonly read: WeightSource["read"];
   readonly adapter: Adapter | null;
   readonly trainable: Setup["trainable"];
+  readonly label_smoothing?: number;
   readonly device: DeviceOptions;
 };
 
@@ -45,13 +56,15 @@ export class Engine {
   readonly #buffers = new Map<string, Buffer>();
   readonly #programs: Programs;
   readonly #pool = new Map<string, Buffer>();
+  /** Masks that a held block program takes. */
+  readonly #masks = new Map<string, readonly Parameter[]>();
   /** Batch and length of the programs that are held: their working memory is as large as the batch. */
   #held = "";
 
-  constructor({ model, read, adapter, trainable, device }: EngineOptions) {
+  constructor({ model, read, adapter, trainable, device, label_smoothing = 0 }: EngineOptions) {
     this.model = model;
     this.#programs = new Programs(device);
-    this.#setup = { model, adapter: adapter?.config ?? null, trainable };
+    this.#setup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
     for (const { name, shape } of allParameters(model)) {
       this.#add(name, { shape, data: read(name) }, trainable === "all");
     }
@@ -63,9 +76,12 @@ export class Engine {
     if (trained) this.trained.set(name, { ...array, gradient: new Float32Array(array.data.length) });
   }
 
-  /** Runs a batch and adds its gradients. Returns the summed negative log-likelihood of its targets, in nats. */
-  async accumulate(batch: Batch): Promise<number> {
-    const states = await this.#forward(batch);
+  /**
+   * Runs a batch and adds its gradients. Returns the weighted sum of its targets' negative log-likelihoods, in nats.
+   * Dropout follows from `seed`.
+   */
+  async accumulate(batch: Batch, seed: number = 0): Promise<number> {
+    const states = await this.#forward(batch, seed);
     const rows = batch.ids.length;
     const shape = [rows, this.model.hidden_size];
     const [dy, dx] = [this.#pooled("gradient 0", shape), this.#pooled("gradient 1", shape)];
@@ -74,24 +90,24 @@ export class Engine {
       headBackward(this.#setup, this.#headExtent(rows)),
     );
     let nll = 0;
-    for (const chunk of this.#chunks(batch)) {
-      const out = await head.run({ ...this.#headFeeds(), x: states.at(-1)!, ...chunk.feeds });
+    for (const chunk of this.#chunks(batch, batch.weights)) {
+      const out = await head.run({ ...this.#outerFeeds(), x: states.at(-1)!, ...chunk.feeds });
       nll += sum(out.nll!.data as Float32Array);
       addInto(dy.data as Float32Array, out.dx!.data as Float32Array);
       this.#collect(out, "");
     }
-    await this.#backward(batch, states, [dy, dx]);
+    await this.#backward({ batch, states, seed }, [dy, dx]);
     return nll;
   }
 
-  /** Negative log-likelihood of each target of a batch, in nats, in the order of `batch.labels`. */
+  /** Negative log-likelihood of each target of a batch, unweighted, in nats, in the order of `batch.labels`. */
   async evaluate(batch: Batch): Promise<Float32Array> {
-    const states = await this.#forward(batch);
+    const states = await this.#forward(batch, null);
     const extent = this.#headExtent(batch.ids.length);
     const head = await this.#programs.get("headForward", () => headForward(this.#setup, extent));
     const nll = new Float32Array(batch.rows.length);
     for (const chunk of this.#chunks(batch)) {
-      const out = await head.run({ ...this.#headFeeds(), x: states.at(-1)!, ...chunk.feeds });
+      const out = await head.run({ ...this.#outerFeeds(), x: states.at(-1)!, ...chunk.feeds });
       nll.set((out.nll!.data as Float32Array).subarray(0, chunk.count), chunk.start);
     }
     return nll;
@@ -108,8 +124,8 @@ export class Engine {
     this.#pool.clear();
   }
 
-  /** Hidden states before each block and after the last. */
-  async #forward(batch: Batch): Promise<readonly Buffer[]> {
+  /** Hidden states before each block and after the last; no seed is no dropout. */
+  async #forward(batch: Batch, seed: number | null): Promise<readonly Buffer[]> {
     await this.#hold(batch);
     const rows = batch.ids.length;
     const shape = [rows, this.model.hidden_size];
@@ -117,25 +133,31 @@ export class Engine {
     const states = Array.from({ length: layers + 1 }, (_, i) => this.#pooled(`state ${i}`, shape));
     const ids = createBuffer("int64", [rows], batch.ids);
     const embedding = await this.#programs.get("embeddingForward", () => embeddingForward(this.#setup, rows));
-    const weight = this.model.embeddingParameter.name;
-    await embedding.run({ ids, [weight]: this.#buffers.get(weight)! }, { y: states[0]! });
-    const block = await this.#programs.get("blockForward", () => blockForward(this.#setup, batch.extent));
+    await embedding.run({ ...this.#outerFeeds(), ids }, { y: states[0]! });
     for (let layer = 0; layer < layers; layer++) {
-      await block.run({ ...this.#blockFeeds(layer), x: states[layer]! }, { y: states[layer + 1]! });
+      const { program, masks } = await this.#block("blockForward", batch, { layer, seed });
+      await program.run(
+        { ...this.#blockFeeds(layer), ...masks, x: states[layer]! },
+        { y: states[layer + 1]! },
+      );
     }
     return states;
   }
 
-  async #backward(batch: Batch, states: readonly Buffer[], ping: readonly [Buffer, Buffer]): Promise<void> {
-    const block = await this.#programs.get("blockBackward", () => blockBackward(this.#setup, batch.extent));
+  async #backward(
+    { batch, states, seed }: { batch: Batch; states: readonly Buffer[]; seed: number },
+    ping: readonly [Buffer, Buffer],
+  ): Promise<void> {
     let [dy, dx] = ping;
     for (let layer = this.model.num_hidden_layers - 1; layer >= 0; layer--) {
-      const into = { ...this.#gradientOutputs(), dx };
-      const out = await block.run({ ...this.#blockFeeds(layer), x: states[layer]!, dy }, into);
+      const { program, masks } = await this.#block("blockBackward", batch, { layer, seed });
+      const into = { ...this.#gradientOutputs(layer), dx };
+      const feeds = { ...this.#blockFeeds(layer), ...masks, x: states[layer]!, dy };
+      const out = await program.run(feeds, into);
       this.#collect(out, this.model.blockPrefix(layer));
       [dy, dx] = [dx, dy];
     }
-    if (this.#setup.trainable !== "all") return;
+    if (!trainsEmbedding(this.#setup)) return;
     const rows = batch.ids.length;
     // ScatterND adds without a lock: with threads, an id that occurs twice can lose a sum.
     const embedding = await this.#programs.get(
@@ -143,13 +165,38 @@ export class Engine {
       () => embeddingBackward(this.#setup, rows),
       1,
     );
-    this.#collect(await embedding.run({ ids: createBuffer("int64", [rows], batch.ids), dy }), "");
+    const ids = createBuffer("int64", [rows], batch.ids);
+    this.#collect(await embedding.run({ ...this.#outerFeeds(), ids, dy }), "");
+  }
+
+  /** The program of a layer's block, which layers of one variant share, and the masks that it takes this time. */
+  async #block(
+    name: "blockForward" | "blockBackward",
+    { extent }: Batch,
+    { layer, seed }: { layer: number; seed: number | null },
+  ): Promise<{ program: Executable; masks: Buffers }> {
+    const variant = blockVariant(this.model, this.#setup.adapter, layer);
+    const rate = seed === null ? 0 : dropoutRate(this.#setup.adapter);
+    const place = { layer, drops: rate > 0 };
+    const build = { blockForward, blockBackward }[name];
+    const key = `${name} ${place.drops} ${variant}`;
+    const program = await this.#programs.get(key, () => build(this.#setup, extent, place));
+    if (!this.#masks.has(key)) this.#masks.set(key, blockMasks(this.#setup, extent, place));
+    const masks = this.#masks.get(key)!.map(({ name, shape }, i) => {
+      const buffer = this.#pooled(name, shape);
+      fillMask(buffer.data as Float32Array, rate, [seed!, layer, i]);
+      return [name, buffer] as const;
+    });
+    return { program, masks: Object.fromEntries(masks) };
   }
 
   /** Lets go of programs of another shape. */
   async #hold({ extent }: Batch): Promise<void> {
     const key = `${extent.batch} ${extent.length}`;
-    if (this.#held !== key) await this.#programs.dispose();
+    if (this.#held !== key) {
+      await this.#programs.dispose();
+      this.#masks.clear();
+    }
     this.#held = key;
   }
 
@@ -161,16 +208,24 @@ export class Engine {
     return buffersUnder(this.#buffers, this.model.blockPrefix(layer));
   }
 
-  #headFeeds(): Buffers {
-    return Object.fromEntries(this.model.headParameters.map(({ name }) => [name, this.#buffers.get(name)!]));
+  /** Everything outside the blocks: an embedding or head program takes what it needs of it. */
+  #outerFeeds(): Buffers {
+    const { model } = this;
+    const outer = [
+      model.embeddingParameter,
+      ...model.headParameters,
+      ...outerParameters(model, this.#setup.adapter),
+    ];
+    return Object.fromEntries(outer.map(({ name }) => [name, this.#buffers.get(name)!]));
   }
 
-  /** Where the block's gradients land before they are added: the same buffers for every layer. */
-  #gradientOutputs(): Buffers {
-    const prefix = this.model.blockPrefix(0);
+  /** Where a block's gradients land before they are added: the same buffers for every layer. */
+  #gradientOutputs(layer: number): Buffers {
+    const prefix = this.model.blockPrefix(layer);
     const outputs: Record<string, Buffer> = {};
     for (const [name, { shape }] of this.trained) {
-      if (name.startsWith(prefix)) outputs[`d:${name.slice(prefix.length)}`] = this.#pooled(name, shape);
+      const key = `d:${name.slice(prefix.length)}`;
+      if (name.startsWith(prefix)) outputs[key] = this.#pooled(key, shape);
     }
     return outputs;
   }
@@ -198,7 +253,10 @@ export class Engine {
     }
   }
 
-  *#chunks(batch: Batch): Generator<{ start: number; count: number; feeds: Buffers }> {
+  *#chunks(
+    batch: Batch,
+    given?: readonly number[],
+  ): Generator<{ start: number; count: number; feeds: Buffers }> {
     const size = headTargets(this.model.vocab_size);
     for (let start = 0; start < batch.rows.length; start += size) {
       const count = Math.min(size, batch.rows.length - start);
@@ -210,7 +268,7 @@ export class Engine {
       for (let i = 0; i < count; i++) {
         rows[i] = BigInt(batch.rows[start + i]!);
         labels[i] = BigInt(batch.labels[start + i]!);
-        weights[i] = 1;
+        weights[i] = given?.[start + i] ?? 1;
       }
       const feeds = {
         target_rows: createBuffer("int64", [size], rows),

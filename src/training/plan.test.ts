@@ -23,7 +23,7 @@ const wish = { max_length: null, per_device_train_batch_size: 4 };
 
 test("no budget is no limit: the longest length, the batch that was asked for", () => {
   const plan = planTraining(adapted, { ...wish, memory: null });
-  assert.deepEqual([plan.max_length, plan.batch, plan.arena], [1024, 4, true]);
+  assert.deepEqual([plan.max_length, plan.batch, plan.arena], [512, 4, true]);
 });
 
 for (const [name, shape] of Object.entries({ adapted, whole })) {
@@ -42,7 +42,7 @@ for (const [name, shape] of Object.entries({ adapted, whole })) {
       longest = plan.max_length;
     }
     assert.ok(accepted > 0);
-    assert.equal(longest, 1024);
+    assert.equal(longest, 512);
   });
 
   for (const max_length of [null, 512]) {

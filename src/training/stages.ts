@@ -2,13 +2,19 @@
 // forward from the stage's input, so that between stages only the hidden states are kept. One block program serves
 // every layer: weights are inputs, named by their place within the block.
 
-import type { LoraConfig } from "../adapters/adapter.ts";
-import { adapterParameters, blockHooks, createParameters } from "../adapters/hooks.ts";
-import { apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
+import type { AdapterConfig } from "../adapters/adapter.ts";
+import {
+  adapterParameters,
+  blockHooks,
+  embeddingStage,
+  headStage,
+  outerParameters,
+} from "../adapters/hooks.ts";
+import { add, apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
-import { constant, input, type Tensor } from "../graph/tensor.ts";
+import { constant, input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import { causalAttention } from "../models/attention.ts";
 import type { Model, Parameter } from "../models/model.ts";
 import type { Extent } from "./batch.ts";
@@ -16,14 +22,26 @@ import type { Extent } from "./batch.ts";
 /** What is trained: an adapter's arrays over frozen weights, every weight, or nothing. */
 export type Setup = {
   readonly model: Model;
-  readonly adapter: LoraConfig | null;
+  readonly adapter: AdapterConfig | null;
   readonly trainable: "adapter" | "all" | "none";
+  /** Share of each target that is spread over the vocabulary; none when not given. */
+  readonly label_smoothing?: number;
 };
 
 type Part = readonly Parameter[];
+type Made = ReadonlyMap<string, Tensor>;
 
-function trainedOf(setup: Setup, weights: Part): Part {
-  return { adapter: adapterParameters(setup.model, setup.adapter), all: weights, none: [] }[setup.trainable];
+/** Trained arrays of a block, by their names within it. */
+function trainedIn({ model, adapter, trainable }: Setup, layer: number): Part {
+  if (trainable === "adapter") return adapterParameters(model, adapter, layer);
+  return trainable === "all" ? model.blockParameters : [];
+}
+
+/** Trained arrays among the `weights` of a stage outside the blocks, and among the adapter's that it uses. */
+function trainedOutside({ model, adapter, trainable }: Setup, weights: Part, made: Made): Part {
+  if (trainable === "all") return weights;
+  if (trainable === "none") return [];
+  return outerParameters(model, adapter).filter(({ name }) => made.has(name));
 }
 
 /** Gradients by the names of their outputs: `d:NAME` for each trained array. */
@@ -31,39 +49,60 @@ function named(trained: Part, given: readonly Tensor[]): Record<string, Tensor> 
   return Object.fromEntries(trained.map(({ name }, i) => [`d:${name}`, given[i]!]));
 }
 
+function buildEmbedding(setup: Setup, rows: number) {
+  const { y, made } = embeddingStage(setup.model, setup.adapter, input("ids", "int64", [rows]));
+  return { y, made, trained: trainedOutside(setup, [setup.model.embeddingParameter], made) };
+}
+
 /** Ids int64 [n] to hidden states y [n, hidden_size]. */
-export function embeddingForward({ model }: Setup, rows: number): Program {
-  const { name, shape } = model.embeddingParameter;
-  return writeProgram("embedding", {
-    y: gather(input(name, "float32", shape), input("ids", "int64", [rows])),
-  });
+export function embeddingForward(setup: Setup, rows: number): Program {
+  return writeProgram("embedding", { y: buildEmbedding(setup, rows).y });
 }
 
-/** Ids and dy [n, hidden_size] to the gradient of the whole table; for full training only. */
-export function embeddingBackward({ model }: Setup, rows: number): Program {
-  const { name, shape } = model.embeddingParameter;
-  const weight = input(name, "float32", shape);
-  const y = gather(weight, input("ids", "int64", [rows]));
+/** Whether anything is trained before the first block. */
+export function trainsEmbedding(setup: Setup): boolean {
+  return buildEmbedding(setup, 1).trained.length > 0;
+}
+
+/** Ids and dy [n, hidden_size] to the gradient of what is trained before the first block. */
+export function embeddingBackward(setup: Setup, rows: number): Program {
+  const { y, made, trained } = buildEmbedding(setup, rows);
   const seed = { output: y, gradient: input("dy", "float32", y.shape) };
-  return writeProgram("embedding_backward", named([model.embeddingParameter], gradients([seed], [weight])));
+  const wrt = trained.map(({ name }) => made.get(name)!);
+  return writeProgram("embedding_backward", named(trained, gradients([seed], wrt)));
 }
 
-function buildBlock({ model, adapter }: Setup, extent: Extent) {
-  const hooks = blockHooks(model, adapter);
+/** A layer, and whether its adapter's inputs are masked. */
+export type BlockPlace = { readonly layer: number; readonly drops: boolean };
+
+const FIRST: BlockPlace = { layer: 0, drops: false };
+
+function buildBlock({ model, adapter }: Setup, extent: Extent, { layer, drops }: BlockPlace) {
+  const masks: Parameter[] = [];
+  const dropout = (x: Tensor, name: string) => {
+    masks.push({ name: `mask:${name}`, shape: x.shape });
+    return mul(x, input(`mask:${name}`, "float32", x.shape));
+  };
+  const hooks = blockHooks(model, adapter, drops ? { layer, dropout } : { layer });
   const x = input("x", "float32", [extent.batch * extent.length, model.hidden_size]);
   const y = model.block({ ...hooks, attend: causalAttention(model.attention, extent) }, x);
-  return { x, y, made: hooks.made };
+  return { x, y, made: hooks.made, masks };
 }
 
-/** x [n, hidden_size] to y. */
-export function blockForward(setup: Setup, extent: Extent): Program {
-  return writeProgram("block", { y: buildBlock(setup, extent).y });
+/** The masks that a block's programs take beside x and its arrays, each 0 or 1 / (1 - rate). */
+export function blockMasks(setup: Setup, extent: Extent, place: BlockPlace): readonly Parameter[] {
+  return place.drops ? buildBlock(setup, extent, place).masks : [];
+}
+
+/** x [n, hidden_size] to y, for the layer of that number and all of its variant. */
+export function blockForward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
+  return writeProgram("block", { y: buildBlock(setup, extent, place).y });
 }
 
 /** x and dy to dx and the gradient of every trained array of the block. */
-export function blockBackward(setup: Setup, extent: Extent): Program {
-  const { x, y, made } = buildBlock(setup, extent);
-  const trained = trainedOf(setup, setup.model.blockParameters);
+export function blockBackward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
+  const { x, y, made } = buildBlock(setup, extent, place);
+  const trained = trainedIn(setup, place.layer);
   const seed = { output: y, gradient: input("dy", "float32", y.shape) };
   const [dx, ...given] = gradients([seed], [x, ...trained.map(({ name }) => made.get(name)!)]);
   return writeProgram("block_backward", { dx: dx!, ...named(trained, given) });
@@ -71,19 +110,30 @@ export function blockBackward(setup: Setup, extent: Extent): Program {
 
 type HeadExtent = { readonly rows: number; readonly targets: number };
 
-function buildHead({ model }: Setup, { rows, targets }: HeadExtent) {
-  const { parameter, made } = createParameters(model.headParameters);
+function buildHead({ model, adapter }: Setup, { rows, targets }: HeadExtent) {
   const x = input("x", "float32", [rows, model.hidden_size]);
   const picked = gather(x, input("target_rows", "int64", [targets]));
-  const logProbabilities = logSoftmax(model.head({ parameter }, picked));
+  const { y: logits, made } = headStage(model, adapter, picked);
+  const logProbabilities = logSoftmax(logits);
   const labels = input("labels", "int64", [targets, 1]);
   const chosen = reshape(apply("GatherElements", [logProbabilities, labels], { axis: 1 }), [targets]);
-  return { x, nll: mul(neg(chosen), input("weights", "float32", [targets])), made };
+  const weights = input("weights", "float32", [targets]);
+  return { x, nll: mul(neg(chosen), weights), logProbabilities, weights, made };
+}
+
+/**
+ * What is differentiated: (1 - s)·NLL + s·mean over the vocabulary of -log p, as transformers' LabelSmoother has it
+ * (transformers:src/transformers/trainer_pt_utils.py). What is told stays the plain loss, so that runs compare.
+ */
+function smoothedLoss({ nll, logProbabilities, weights }: ReturnType<typeof buildHead>, smoothing: number) {
+  if (smoothing === 0) return nll;
+  const uniform = neg(apply("ReduceMean", [logProbabilities, int64s([1])], { keepdims: 0 }));
+  return add(mul(nll, scalar(1 - smoothing)), mul(mul(uniform, weights), scalar(smoothing)));
 }
 
 /**
  * Loss of `targets` positions of x [rows, hidden_size]: only these rows reach the vocabulary. Inputs: target_rows
- * int64 [m], labels int64 [m, 1], weights float32 [m] (1, or 0 for filling). Output: nll [m], in nats, weighted.
+ * int64 [m], labels int64 [m, 1], weights float32 [m] (those of the examples, 0 for filling). Output: nll [m], in nats, weighted.
  */
 export function headForward(setup: Setup, extent: HeadExtent): Program {
   return writeProgram("head", { nll: buildHead(setup, extent).nll });
@@ -91,10 +141,14 @@ export function headForward(setup: Setup, extent: HeadExtent): Program {
 
 /** The same with dx [rows, hidden_size] of the summed loss, and the gradient of every trained array of the head. */
 export function headBackward(setup: Setup, extent: HeadExtent): Program {
-  const { x, nll, made } = buildHead(setup, extent);
-  const trained = setup.trainable === "all" ? setup.model.headParameters : [];
+  const head = buildHead(setup, extent);
+  const { x, nll, made } = head;
+  const trained = trainedOutside(setup, setup.model.headParameters, made);
   const ones = constant("float32", [extent.targets], new Float32Array(extent.targets).fill(1));
   const wrt = [x, ...trained.map(({ name }) => made.get(name)!)];
-  const [dx, ...given] = gradients([{ output: nll, gradient: ones }], wrt);
+  const [dx, ...given] = gradients(
+    [{ output: smoothedLoss(head, setup.label_smoothing ?? 0), gradient: ones }],
+    wrt,
+  );
   return writeProgram("head_backward", { nll, dx: dx!, ...named(trained, given) });
 }

@@ -2,7 +2,7 @@
 // runs, broken numbers stop them.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -17,6 +17,7 @@ import type { Sequence } from "./batch.ts";
 import { Engine } from "./engine.ts";
 import { type Resolved, resolveOptions, trainOptions } from "./options.ts";
 import { type TrainEvent, type TrainRun, train } from "./train.ts";
+import { areFinite } from "./trained.ts";
 
 const FOLDER = new URL("../../test/golden/llama/tied", import.meta.url).pathname;
 const temporary = mkdtempSync(join(tmpdir(), "codefudge-train-"));
@@ -29,16 +30,18 @@ const sequences: Sequence[] = Array.from({ length: 7 }, () => ({
   promptLength: 3,
 }));
 
-type Kind = "adapter" | "all";
+type Kind = "adapter" | "all" | "dropout";
 
 function openEngine(kind: Kind, read?: (source: WeightSource) => WeightSource["read"]): Engine {
   const source = openFolder(FOLDER);
-  const adapter = kind === "adapter" ? readPeft(join(FOLDER, "adapter")) : null;
+  const plain = kind === "all" ? null : readPeft(join(FOLDER, "adapter"));
+  const adapter =
+    plain && kind === "dropout" ? { ...plain, config: { ...plain.config, lora_dropout: 0.25 } } : plain;
   return new Engine({
     model: createModel(source.config),
     read: read?.(source) ?? source.read,
     adapter,
-    trainable: kind,
+    trainable: kind === "all" ? "all" : "adapter",
     device: { threads: 1, arena: true },
   });
 }
@@ -77,13 +80,16 @@ async function collect(
   return events;
 }
 
+const checkpointsOf = (folder: string) =>
+  readdirSync(folder).flatMap((name) => (name.startsWith("checkpoint-") ? [Number(name.slice(11))] : []));
+
 const stepsOf = (events: readonly TrainEvent[]) => events.flatMap((e) => (e.type === "step" ? [e.step] : []));
 const lossesOf = (events: readonly TrainEvent[]) =>
   events.flatMap((e) => (e.type === "step" ? [e.loss] : []));
 const arraysOf = (engine: Engine) =>
   new Map([...engine.trained].map(([name, { data }]) => [name, data.slice()]));
 
-for (const kind of ["adapter", "all"] as const) {
+for (const kind of ["adapter", "all", "dropout"] as const) {
   test(`a run that is killed and aborted on its way ends as an undisturbed one, to the bit: ${kind}`, async () => {
     const undisturbed = runOf(openEngine(kind));
     const events = await collect(undisturbed);
@@ -94,7 +100,7 @@ for (const kind of ["adapter", "all"] as const) {
     const killed = runOf(openEngine(kind), { folder });
     await collect(killed, (event) => event.type === "step" && event.step === 3);
     await killed.engine.dispose();
-    assert.deepEqual(readdirSync(folder), ["checkpoint-2"]);
+    assert.deepEqual(checkpointsOf(folder), [2]);
 
     const abort = new AbortController();
     const aborted = runOf(openEngine(kind), { folder, signal: abort.signal });
@@ -107,7 +113,7 @@ for (const kind of ["adapter", "all"] as const) {
     }, /abort/i);
     await aborted.engine.dispose();
     assert.deepEqual(stepsOf(again), [3, 4, 5]);
-    assert.deepEqual(readdirSync(folder), ["checkpoint-5"]);
+    assert.equal(checkpointsOf(folder).at(-1), 5);
 
     const last = runOf(openEngine(kind), { folder });
     const rest = await collect(last);
@@ -118,6 +124,9 @@ for (const kind of ["adapter", "all"] as const) {
     const finished = rest.at(-1)!;
     assert.ok(finished.type === "finished");
     assert.deepEqual(finished.progress.losses, lossesOf(events));
+    const calm = events.at(-1)!;
+    assert.ok(calm.type === "finished");
+    assert.deepEqual(finished.progress.evaluations, calm.progress.evaluations);
   });
 }
 
@@ -128,12 +137,11 @@ test("events of a run, in order, and a loss that falls", async () => {
   assert.deepEqual(
     events.map((event) => ("step" in event ? `${event.type} ${event.step}` : event.type)),
     [
-      "started 0",
-      ...["step 1", "step 2", "saved 2", "step 3", "validated 3", "step 4", "saved 4", "step 5", "step 6"],
-      ...["validated 6", "saved 6", "finished"],
+      ...["started 0", "validated 0", "step 1", "step 2", "saved 2", "step 3", "validated 3", "saved 3"],
+      ...["step 4", "saved 4", "step 5", "step 6", "validated 6", "saved 6", "finished"],
     ],
   );
-  const [first, second] = events.flatMap((event) => (event.type === "validated" ? [event.loss] : []));
+  const [, first, second] = events.flatMap((event) => (event.type === "validated" ? [event.loss] : []));
   assert.ok(second! < first!, `${first}, then ${second}`);
 });
 
@@ -159,7 +167,7 @@ test("a run by the clock ends, saves, and takes its time into account when it go
   const finished = events.at(-1)!;
   assert.ok(finished.type === "finished");
   assert.ok(finished.progress.step >= 1 && finished.progress.step < 1000, `${finished.progress.step} steps`);
-  assert.deepEqual(readdirSync(run.folder), [`checkpoint-${finished.progress.step}`]);
+  assert.equal(checkpointsOf(run.folder).at(-1), finished.progress.step);
   assert.ok(events.some(({ type }) => type === "validated"));
   const last = events.filter((event) => event.type === "step").at(-1)!;
   assert.ok(
@@ -174,7 +182,7 @@ test("an abort before the first step leaves a checkpoint of step 0", async () =>
   const engine = openEngine("adapter");
   const run = runOf(engine, { signal: AbortSignal.abort() });
   await assert.rejects(collect(run), /abort/i);
-  assert.deepEqual(readdirSync(run.folder), ["checkpoint-0"]);
+  assert.deepEqual(checkpointsOf(run.folder), [0]);
   await engine.dispose();
 });
 
@@ -190,9 +198,11 @@ test("a weight that is not a number stops the run with a sentence, and nothing i
     collect(run),
     (error) =>
       error instanceof UserError &&
-      /^Expected a finite loss and gradient at step 1, found NaN/.test(error.message),
+      /^Expected a finite loss and gradient at step 1, found NaN.* the worst example is number \d; try a smaller --learning_rate/.test(
+        error.message,
+      ),
   );
-  assert.ok(!existsSync(run.folder));
+  assert.deepEqual(checkpointsOf(run.folder), []);
   assert.deepEqual(arraysOf(engine), before);
   await engine.dispose();
 });
@@ -213,4 +223,126 @@ test("no sequences is a sentence", async () => {
   const engine = openEngine("adapter");
   await assert.rejects(collect(runOf(engine, { sequences: [] })), UserError);
   await engine.dispose();
+});
+
+test("dropout changes what is learned, and nothing that is measured", async () => {
+  const events: TrainEvent[][] = [];
+  for (const kind of ["adapter", "dropout"] as const) {
+    const engine = openEngine(kind);
+    events.push(await collect(runOf(engine, { options: { ...options, max_steps: 2, warmup_steps: 0 } })));
+    await engine.dispose();
+  }
+  const [plain, dropped] = events as [TrainEvent[], TrainEvent[]];
+  const measured = (list: TrainEvent[]) => list.flatMap((e) => (e.type === "validated" ? [e.loss] : []));
+  assert.equal(measured(dropped)[0], measured(plain)[0]);
+  assert.notDeepEqual(lossesOf(dropped), lossesOf(plain));
+});
+
+/** A run whose held-out loss soon rises: what is held out is the contrary of what is trained. */
+function overfitting(engine: Engine, given: Partial<Resolved>): TrainRun {
+  const answer = (last: number): Sequence => ({ ids: Int32Array.of(5, 6, 7, 8, last), promptLength: 4 });
+  const choice = { warmup_steps: 0, learning_rate: 2e-2, max_steps: 12, eval_steps: 1, ...given };
+  return runOf(engine, {
+    sequences: [answer(9), answer(10), answer(9), answer(9)],
+    validation: [answer(10)],
+    options: { ...options, lr_scheduler_type: "constant", ...choice },
+  });
+}
+
+test("a run ends with what was best on held-out examples, or with the last step where that is wished", async () => {
+  for (const load_best_model_at_end of [true, false]) {
+    const engine = openEngine("adapter");
+    const run = overfitting(engine, { load_best_model_at_end });
+    const best = new Map<number, Map<string, Float32Array>>();
+    const events = await collect(run, (event) => {
+      if (event.type === "step") best.set(event.step, arraysOf(engine));
+      return false;
+    });
+    const losses = events.flatMap((e) => (e.type === "validated" && e.step > 0 ? [e] : []));
+    const lowest = losses.reduce((a, b) => (b.loss < a.loss ? b : a));
+    assert.ok(lowest.step < 12, "the test is none when the last step is the best");
+    assert.deepEqual(arraysOf(engine), best.get(load_best_model_at_end ? lowest.step : 12));
+    const restored = events.filter((e) => e.type === "restored");
+    const expected = [{ type: "restored", step: lowest.step, loss: lowest.loss }];
+    assert.deepEqual(restored, load_best_model_at_end ? expected : []);
+    assert.ok(losses.some((e) => e.best) && losses.some((e) => !e.best));
+    await engine.dispose();
+  }
+});
+
+test("patience ends a run, and one that is killed meanwhile ends at the same step with the same arrays", async () => {
+  const calm = overfitting(openEngine("adapter"), { early_stopping_patience: 3 });
+  const events = await collect(calm);
+  const finished = events.at(-1)!;
+  assert.ok(finished.type === "finished" && finished.reason === "patience");
+  const { step, evaluations } = finished.progress;
+  assert.ok(step < 12);
+  assert.equal(evaluations.length, step + 1);
+
+  const { folder } = runOf(calm.engine);
+  for (let kills = 0; kills < step; kills++) {
+    const killed = { ...overfitting(openEngine("adapter"), { early_stopping_patience: 3 }), folder };
+    let seen = 0;
+    const rest = await collect(killed, (event) => event.type === "saved" && ++seen === 2);
+    await killed.engine.dispose();
+    if (rest.at(-1)!.type === "finished") break;
+  }
+  const last = { ...overfitting(openEngine("adapter"), { early_stopping_patience: 3 }), folder };
+  const again = (await collect(last)).at(-1)!;
+  assert.ok(again.type === "finished");
+  assert.deepEqual(again.progress.evaluations, evaluations);
+  assert.deepEqual(arraysOf(last.engine), arraysOf(calm.engine));
+  for (const { engine } of [calm, last]) await engine.dispose();
+});
+
+test("an abort while held-out loss is measured leaves nothing out: it is measured when the run goes on", async () => {
+  const undisturbed = runOf(openEngine("adapter"));
+  const calm = (await collect(undisturbed)).at(-1)!;
+  const abort = new AbortController();
+  const engine = openEngine("adapter");
+  const evaluate = engine.evaluate.bind(engine);
+  let calls = 0;
+  engine.evaluate = (batch) => {
+    // Two at step 0; then the first of step 3.
+    if (++calls === 3) abort.abort();
+    return evaluate(batch);
+  };
+  const aborted = runOf(engine, { signal: abort.signal });
+  await assert.rejects(collect(aborted), /abort/i);
+  assert.equal(checkpointsOf(aborted.folder).at(-1), 3);
+  const next = runOf(openEngine("adapter"), { folder: aborted.folder });
+  const finished = (await collect(next)).at(-1)!;
+  assert.ok(calm.type === "finished" && finished.type === "finished");
+  assert.deepEqual(finished.progress.evaluations, calm.progress.evaluations);
+  assert.deepEqual(arraysOf(next.engine), arraysOf(undisturbed.engine));
+  for (const each of [undisturbed.engine, engine, next.engine]) await each.dispose();
+});
+
+test("weights of examples shift the loss towards those that count more", async () => {
+  const losses: number[] = [];
+  for (const weight of [1, 0.01]) {
+    const engine = openEngine("adapter");
+    const weighted = sequences
+      .slice(0, 4)
+      .map((sequence, i) => (i === 0 ? { ...sequence, weight } : sequence));
+    const run = runOf(engine, { sequences: weighted, options: { ...options, max_steps: 1 } });
+    losses.push(...lossesOf(await collect(run)));
+    await engine.dispose();
+  }
+  assert.notEqual(losses[0], losses[1]);
+});
+
+test("every optimizer goes on from its checkpoint to the same bytes", async () => {
+  for (const optim of ["adamw_torch", "adafactor"]) {
+    const given = { options: { ...options, optim, weight_decay: 0.01, max_steps: 4 } };
+    const calm = runOf(openEngine("adapter"), given);
+    await collect(calm);
+    const killed = runOf(openEngine("adapter"), given);
+    await collect(killed, (event) => event.type === "saved");
+    const next = runOf(openEngine("adapter"), { ...given, folder: killed.folder });
+    await collect(next);
+    assert.deepEqual(arraysOf(next.engine), arraysOf(calm.engine), optim);
+    assert.ok(areFinite(next.engine.trained.values()));
+    for (const { engine } of [calm, killed, next]) await engine.dispose();
+  }
 });

@@ -1,16 +1,31 @@
-// The training loop: batches of ids in, events out. It prints nothing and writes only checkpoints; what the trained
-// arrays become is the caller's business. Same options, data and threads give the same bytes, stopped or not, unless
-// the clock decides when it ends.
+// The training loop: batches of ids in, events out. It prints nothing and writes only checkpoints and event files;
+// what the trained arrays become is the caller's business. Same options, data and threads give the same bytes, stopped
+// or not, unless the clock decides when it ends.
 
-import { UserError } from "../base/errors.ts";
-import { createRandom } from "../base/random.ts";
-import { type AdamwState, clipFactor, createAdamw, gradientNorm, stepAdamw } from "./adamw.ts";
-import { packBatches, type Sequence, targetCount } from "./batch.ts";
-import { type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { join } from "node:path";
+import { packBatches, type Sequence, targetCount, targetWeight } from "./batch.ts";
+import { readCheckpoint, restoreTrained, writeCheckpoint } from "./checkpoint.ts";
+import { type Clock, isOver, shareByClock, startClock } from "./clock.ts";
+import { mix } from "./dropout.ts";
 import type { Engine } from "./engine.ts";
-import { meanLoss } from "./loss.ts";
-import { epochsOf, type Resolved } from "./options.ts";
-import { type Schedule, type ScheduleName, scheduleFactor } from "./schedule.ts";
+import {
+  explainMemory,
+  type NameOf,
+  requireBetterThanGuessing,
+  requireFinite,
+  requireFiniteArrays,
+  requireTrainable,
+} from "./guard.ts";
+import { meanLoss, sequenceLosses } from "./loss.ts";
+import { type OptimizerName, optimizers } from "./optimizer.ts";
+import type { Resolved } from "./options.ts";
+import { totalSteps, windowAt } from "./order.ts";
+import { bestOf, createProgress, isOutOfPatience, type Progress } from "./progress.ts";
+import { type ScheduleName, scheduleFactor } from "./schedule.ts";
+import { type EventFile, evaluationScalars, openEventFile, stepScalars } from "./tensorboard.ts";
+import { clipFactor, gradientNorm, type OptimizerState } from "./trained.ts";
+import { trainerState } from "./trainer-state.ts";
+import { countByClock, intervalByClock, planValidation, type ValidationPlan } from "./validation.ts";
 
 /** What a run tells of itself as it goes; losses in nats a target. */
 export type TrainEvent =
@@ -19,11 +34,13 @@ export type TrainEvent =
       readonly step: number;
       readonly max_steps: number | null;
       readonly sequences: number;
+      /** Held-out examples of a validation. */
+      readonly held_out: number;
     }
   | {
       readonly type: "step";
       readonly step: number;
-      /** Mean negative log-likelihood of this step's targets, in nats. */
+      /** Mean negative log-likelihood of this step's targets, weighted as the examples are, in nats. */
       readonly loss: number;
       readonly grad_norm: number;
       readonly learning_rate: number;
@@ -33,15 +50,35 @@ export type TrainEvent =
       /** Share of the run that is done, by steps or by the clock. */
       readonly done: number;
     }
-  | { readonly type: "validated"; readonly step: number; readonly loss: number }
+  | {
+      readonly type: "validated";
+      readonly step: number;
+      readonly loss: number;
+      /** The same on examples of the run that this one continues. */
+      readonly older?: number;
+      /** Whether no step before was better. */
+      readonly best: boolean;
+    }
   | { readonly type: "saved"; readonly step: number; readonly path: string }
-  | { readonly type: "finished"; readonly progress: Progress };
+  | { readonly type: "restored"; readonly step: number; readonly loss: number }
+  | {
+      readonly type: "finished";
+      readonly progress: Progress;
+      readonly reason: EndReason;
+      /** Content of trainer_state.json. */
+      readonly told: Readonly<Record<string, unknown>>;
+    };
+
+/** Why a run ended: all its steps, its time, or validations without a new best. */
+export type EndReason = "steps" | "time" | "patience";
 
 /** Everything a run is made of. `identity` names options, data and base: a checkpoint of another one is refused. */
 export type TrainRun = {
   readonly engine: Engine;
   readonly sequences: readonly Sequence[];
   readonly validation: readonly Sequence[];
+  /** Examples that an earlier run learned and this one does not see, measured at validations too. */
+  readonly older?: readonly Sequence[];
   readonly options: Resolved;
   /** Sequences of one program run, as planned. */
   readonly batch: number;
@@ -49,173 +86,241 @@ export type TrainRun = {
   readonly folder: string;
   readonly identity: string;
   readonly signal: AbortSignal;
+  /** What to call a training sequence in a message. */
+  readonly nameOf?: NameOf;
+  /** When work on the run began, by `performance.now()`; now, when not given. Time counts from there. */
+  readonly since?: number;
 };
 
-type State = { step: number; tokens: number; targets: number; seconds: number; losses: number[] };
+type State = {
+  -readonly [K in keyof Progress]: Progress[K] extends readonly (infer T)[] ? T[] : Progress[K];
+};
+
+/** A run under way. */
+type Course = {
+  readonly run: TrainRun;
+  readonly state: State;
+  readonly optimizer: OptimizerState;
+  /** Steps in all; `null` by the clock. */
+  readonly total: number | null;
+  readonly plan: ValidationPlan;
+  readonly clock: Clock;
+  readonly events: EventFile | null;
+  readonly nameOf: NameOf;
+  /** Seconds at the last validation, and the step of the last checkpoint. */
+  validatedAt: number;
+  savedAt: number;
+};
 
 /** Trains, or goes on from the folder's checkpoint. On abort it writes a checkpoint and throws the signal's reason. */
 export async function* train(run: TrainRun): AsyncGenerator<TrainEvent, Progress> {
-  const { engine, sequences, options } = run;
-  if (sequences.length === 0)
-    throw new UserError("Expected training examples, found none that fit; see history");
-  const adamw = createAdamw(engine.trained);
-  const saved = readCheckpoint(run.folder, run.identity, { trained: engine.trained, adamw });
-  const state: State = saved
-    ? { ...saved, losses: [...saved.losses] }
-    : { step: 0, tokens: 0, targets: 0, seconds: 0, losses: [] };
-  const total = options.time === null || options.max_steps > 0 ? stepsOf(run) : null;
-  yield { type: "started", step: state.step, max_steps: total, sequences: sequences.length };
-  let validatedAt = doneShare(run, state, total);
-  const clock = startClock(state);
-  while (!isDone(run, state, total)) {
+  try {
+    return yield* follow(begin(run));
+  } catch (error) {
+    throw explainMemory(error);
+  }
+}
+
+async function* follow(course: Course): AsyncGenerator<TrainEvent, Progress> {
+  const { run } = course;
+  const { state, total, plan } = course;
+  const held_out = plan.sequences.length;
+  yield { type: "started", step: state.step, max_steps: total, sequences: run.sequences.length, held_out };
+  for (;;) {
+    if (isValidationDue(course)) yield* validate(course);
+    const reason = reasonToEnd(course);
+    if (isSaveDue(course, reason !== null)) yield save(course);
+    if (reason !== null) return yield* finish(course, reason);
     if (run.signal.aborted) {
-      save(run, state, adamw);
+      save(course);
       throw run.signal.reason;
     }
-    const event = await trainStep(run, state, { adamw, total });
-    clock.tick();
-    const done = doneShare(run, state, total);
-    yield { ...event, done };
-    if (isValidationDue(run, state, done - validatedAt) && run.validation.length > 0) {
-      validatedAt = done;
-      const loss = await validate(run);
-      clock.tick();
-      if (loss !== null) yield { type: "validated", step: state.step, loss };
-    }
-    if (isDone(run, state, total) || state.step % options.save_steps === 0) {
-      const path = save(run, state, adamw);
-      clock.tick();
-      yield { type: "saved", step: state.step, path };
-    }
+    yield await trainStep(course);
   }
-  const progress = { ...state, identity: run.identity };
-  yield { type: "finished", progress };
-  return progress;
 }
 
-/** Optimizer steps of a run that counts them. */
-function stepsOf({ options, sequences }: TrainRun): number {
-  if (options.max_steps > 0) return options.max_steps;
-  const epochs = options.num_train_epochs ?? epochsOf(options.kind, sequences.length);
-  return Math.max(1, Math.ceil((sequences.length * epochs) / windowSize(options)));
-}
-
-function windowSize(options: Resolved): number {
-  return options.per_device_train_batch_size * options.gradient_accumulation_steps;
+function begin(run: TrainRun): Course {
+  const { engine, options, sequences } = run;
+  const nameOf = run.nameOf ?? ((index) => `number ${index}`);
+  requireTrainable(sequences, engine.model.vocab_size, nameOf);
+  const optimizer = optimizers[options.optim as OptimizerName].create(engine.trained);
+  const saved = readCheckpoint(run.folder, run.identity, { trained: engine.trained, optimizer });
+  const progress = saved ?? createProgress(run.identity, Math.floor(Date.now() / 1000));
+  const total = totalSteps(options, sequences.length);
+  return {
+    run,
+    state: structuredClone(progress) as State,
+    optimizer,
+    total,
+    plan: planValidation(run, total),
+    clock: startClock(progress.seconds, run.since ?? performance.now()),
+    events: options.report_to === "tensorboard" ? openEventFile(join(run.folder, "runs"), progress) : null,
+    nameOf,
+    validatedAt: progress.seconds,
+    savedAt: saved?.step ?? -1,
+  };
 }
 
 /** By steps, by the clock, or whichever of the two is further. */
-function doneShare({ options }: TrainRun, state: State, total: number | null): number {
+function doneShare({ run: { options }, state, total, clock }: Course): number {
   const bySteps = total === null ? 0 : state.step / total;
-  const byClock = options.time === null ? 0 : state.seconds / options.time;
-  return Math.max(bySteps, byClock);
+  const byClock = options.time === null ? 0 : shareByClock(clock, options.time);
+  return Math.min(1, Math.max(bySteps, byClock));
 }
 
-/** By the clock a run ends where it comes nearest to its time: half a step early rather than a whole one late. */
-function isDone(run: TrainRun, state: State, total: number | null): boolean {
-  const { time } = run.options;
-  if (doneShare(run, state, total) >= 1) return true;
-  return time !== null && state.step > 0 && state.seconds + state.seconds / state.step / 2 >= time;
+function reasonToEnd({ run: { options }, state, total, clock }: Course): EndReason | null {
+  if (total !== null && state.step >= total) return "steps";
+  if (options.time !== null && state.step > 0 && isOver(clock, options.time)) return "time";
+  return isOutOfPatience(state.evaluations, options.early_stopping_patience) ? "patience" : null;
 }
 
-/** Adds the time that passes to the run's: steps, validations and checkpoints alike. */
-function startClock(state: State): { tick(): void } {
-  let last = performance.now();
-  return {
-    tick() {
-      const now = performance.now();
-      state.seconds += (now - last) / 1000;
-      last = now;
-    },
-  };
+/** Before the first step, at intervals, and at the end. */
+function isValidationDue(course: Course): boolean {
+  const { run, state, plan, clock } = course;
+  if (plan.sequences.length === 0 || state.evaluations.at(-1)?.step === state.step) return false;
+  if (state.step === 0 || reasonToEnd(course) !== null) return true;
+  if (plan.every !== null) return state.step % plan.every === 0;
+  const interval = intervalByClock(run.options.time!, clock.last("validate"));
+  return clock.seconds() - course.validatedAt >= interval;
 }
 
-/** Held-out loss; `null` when it was interrupted, which is then for the loop to see. */
-async function validate({ engine, validation, signal }: TrainRun): Promise<number | null> {
+function isSaveDue({ run, state, savedAt }: Course, ends: boolean): boolean {
+  if (state.step === 0 || state.step === savedAt) return false;
+  const isBest = bestOf(state.evaluations)?.step === state.step && run.options.load_best_model_at_end;
+  return ends || isBest || state.step % run.options.save_steps === 0;
+}
+
+/** Held-out loss; one that is interrupted is taken again when the run goes on. */
+async function* validate(course: Course): AsyncGenerator<TrainEvent> {
+  const { run, state, plan, clock, events } = course;
+  const { engine, signal, older } = run;
   try {
-    return await meanLoss(engine, validation, signal);
+    state.held_out ??= await heldOutCount(course);
+    const sequences = plan.sequences.slice(0, state.held_out);
+    const evaluation = await clock.timeAsync("validate", async () => ({
+      step: state.step,
+      loss: await meanLoss(engine, sequences, signal),
+      ...(older?.length ? { older: await meanLoss(engine, older, signal) } : {}),
+    }));
+    state.evaluations.push(evaluation);
+    // What was saved at this step does not know of it yet.
+    course.savedAt = -1;
+    course.validatedAt = clock.seconds();
+    events?.append(evaluationScalars(state, state.evaluations.length - 1));
+    yield { type: "validated", ...evaluation, best: bestOf(state.evaluations) === evaluation };
   } catch (error) {
-    if (signal.aborted) return null;
-    throw error;
+    if (!signal.aborted) throw error;
   }
 }
 
-function isValidationDue({ options }: TrainRun, state: State, since: number): boolean {
-  return options.eval_steps === null ? since >= 0.2 : state.step % options.eval_steps === 0;
+/** By the clock it takes one measured example to know how many are affordable. */
+async function heldOutCount({ run, plan }: Course): Promise<number> {
+  const { time, max_eval_samples } = run.options;
+  if (time === null || plan.every !== null || max_eval_samples !== null) return plan.sequences.length;
+  const byLength = [...plan.sequences].sort((a, b) => a.ids.length - b.ids.length);
+  const median = [byLength[Math.floor(byLength.length / 2)]!];
+  // The first time compiles.
+  await sequenceLosses(run.engine, median, run.signal);
+  const started = performance.now();
+  await sequenceLosses(run.engine, median, run.signal);
+  const count = countByClock(time, (performance.now() - started) / 1000);
+  return Math.min(plan.sequences.length, count);
+}
+
+async function* finish(course: Course, reason: EndReason): AsyncGenerator<TrainEvent, Progress> {
+  const { run, state, clock } = course;
+  const best = bestOf(state.evaluations);
+  if (best && best.step !== state.step && run.options.load_best_model_at_end) {
+    restoreTrained(run.folder, best.step, run.engine.trained);
+    yield { type: "restored", step: best.step, loss: best.loss };
+  }
+  state.seconds = clock.seconds();
+  yield { type: "finished", progress: state, reason, told: told(course, true) };
+  return state;
 }
 
 /** Where the schedule is: a run by the clock has no number of steps, so its place is taken from a scale of 1,000. */
-function scheduleAt(run: TrainRun, state: State, total: number | null): number {
-  const { options } = run;
-  const steps = total ?? 1000;
-  const warmup_steps =
-    options.warmup_steps < 1 ? Math.ceil(options.warmup_steps * steps) : options.warmup_steps;
-  const schedule: Schedule = {
-    name: options.lr_scheduler_type as ScheduleName,
-    warmup_steps,
-    max_steps: steps,
-  };
-  const place = options.time === null ? state.step : doneShare(run, state, total) * steps;
-  return scheduleFactor(schedule, Math.min(place, steps));
+function scheduleAt(course: Course): number {
+  const { options } = course.run;
+  const steps = course.total ?? 1000;
+  const share = options.warmup_steps < 1;
+  const warmup_steps = share ? Math.ceil(options.warmup_steps * steps) : options.warmup_steps;
+  const place = options.time === null ? course.state.step : doneShare(course) * steps;
+  const name = options.lr_scheduler_type as ScheduleName;
+  return scheduleFactor({ name, warmup_steps, max_steps: steps }, Math.min(place, steps));
 }
 
-async function trainStep(
-  run: TrainRun,
-  state: State,
-  { adamw, total }: { adamw: AdamwState; total: number | null },
-): Promise<Omit<Extract<TrainEvent, { type: "step" }>, "done">> {
+type StepEvent = Extract<TrainEvent, { type: "step" }>;
+
+async function trainStep(course: Course): Promise<StepEvent> {
+  const { run, state, clock } = course;
   const started = performance.now();
-  const { engine, options } = run;
-  const members = windowAt(run, state.step);
-  const targets = members.reduce((n, sequence) => n + targetCount(sequence), 0);
+  const indices = windowAt(run.options, run.sequences.length, state.step);
+  const members = indices.map((index) => run.sequences[index]!);
+  const { loss, norm, learning_rate } = await clock.timeAsync("step", () => update(course, indices));
   const tokens = members.reduce((n, sequence) => n + sequence.ids.length, 0);
-  let nll = 0;
-  for (const batch of packBatches(members, run.batch)) nll += await engine.accumulate(batch);
-  const loss = nll / targets;
-  const norm = gradientNorm(engine.trained, 1 / targets);
-  requireFinite(loss, norm, state.step + 1);
-  const learning_rate = options.learning_rate * scheduleAt(run, state, total);
-  const scale = clipFactor(norm, options.max_grad_norm) / targets;
-  stepAdamw(adamw, engine.trained, { ...options, learning_rate, scale });
-  engine.clearGradients();
-  const seconds = (performance.now() - started) / 1000;
   state.step++;
   state.tokens += tokens;
-  state.targets += targets;
+  state.targets += members.reduce((n, sequence) => n + targetCount(sequence), 0);
+  state.seconds = clock.seconds();
   state.losses.push(loss);
-  return { type: "step", step: state.step, loss, grad_norm: norm, learning_rate, tokens, seconds };
+  state.grad_norms.push(norm);
+  state.learning_rates.push(learning_rate);
+  state.times.push(state.seconds);
+  course.events?.append(stepScalars(state, state.step));
+  const outcome = { step: state.step, loss, norm, members: indices, losses: state.losses };
+  await requireBetterThanGuessing(guarded(course), outcome);
+  const seconds = (performance.now() - started) / 1000;
+  const done = doneShare(course);
+  return { type: "step", step: state.step, loss, grad_norm: norm, learning_rate, tokens, seconds, done };
 }
 
-/** The sequences of one optimizer step: each pass goes through all of them in an order of its own. */
-function windowAt({ sequences, options }: TrainRun, step: number): Sequence[] {
-  const size = windowSize(options);
-  return Array.from({ length: size }, (_, i) => {
-    const at = step * size + i;
-    const pass = Math.floor(at / sequences.length);
-    return sequences[orderOf(options.seed + pass, sequences.length)[at % sequences.length]!]!;
+/** One optimizer step over the sequences of a window. */
+async function update(
+  course: Course,
+  indices: readonly number[],
+): Promise<{ loss: number; norm: number; learning_rate: number }> {
+  const { run, state, optimizer } = course;
+  const { engine, options } = run;
+  const members = indices.map((index) => run.sequences[index]!);
+  // The whole window's: dividing each batch by its own would weigh short answers more (transformers PR 34191).
+  const weight = targetWeight(members);
+  let nll = 0;
+  for (const [i, batch] of packBatches(members, run.batch).entries()) {
+    nll += await engine.accumulate(batch, [options.seed, state.step, i].reduce(mix, 0));
+  }
+  const loss = nll / weight;
+  const norm = gradientNorm(engine.trained, 1 / weight);
+  await requireFinite(guarded(course), { step: state.step + 1, loss, norm, members: indices });
+  const learning_rate = options.learning_rate * scheduleAt(course);
+  const scale = clipFactor(norm, options.max_grad_norm) / weight;
+  optimizers[options.optim as OptimizerName].step(optimizer, engine.trained, {
+    ...options,
+    learning_rate,
+    scale,
   });
+  engine.clearGradients();
+  return { loss, norm, learning_rate };
 }
 
-const orders = new Map<string, readonly number[]>();
-
-function orderOf(seed: number, count: number): readonly number[] {
-  const key = `${seed} ${count}`;
-  const found = orders.get(key);
-  if (found) return found;
-  const order = createRandom(seed).shuffle([...Array(count).keys()]);
-  // Only neighbouring passes are ever asked for.
-  if (orders.size > 4) orders.clear();
-  orders.set(key, order);
-  return order;
+function guarded({ run, nameOf }: Course) {
+  return { engine: run.engine, sequences: run.sequences, nameOf };
 }
 
-function requireFinite(loss: number, norm: number, step: number): void {
-  if (Number.isFinite(loss) && Number.isFinite(norm)) return;
-  throw new UserError(
-    `Expected a finite loss and gradient at step ${step}, found ${loss} and ${norm}; try a smaller --learning_rate and start again from the last checkpoint`,
-  );
+function save(course: Course): TrainEvent {
+  const { run, state, optimizer, clock } = course;
+  const { engine, options } = run;
+  requireFiniteArrays(engine, state.step);
+  state.seconds = clock.seconds();
+  const limit = options.save_total_limit ?? 1;
+  const kept = { trained: engine.trained, optimizer, told: told(course, false), limit };
+  const path = clock.time("save", () => writeCheckpoint(run.folder, state, kept));
+  course.savedAt = state.step;
+  return { type: "saved", step: state.step, path };
 }
 
-function save({ folder, engine, identity }: TrainRun, state: State, adamw: AdamwState): string {
-  return writeCheckpoint(folder, { ...state, identity }, { trained: engine.trained, adamw });
+function told({ run, state, total, plan }: Course, finished: boolean): Record<string, unknown> {
+  const { options, sequences } = run;
+  const facts = { options, sequences: sequences.length, max_steps: total, eval_steps: plan.every, finished };
+  return trainerState(state, facts);
 }

@@ -1,0 +1,286 @@
+// What users of other trainers complained about, one test each, named after where it was said. Complaints about files
+// of adapters and about exports are tested beside those.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { readPeft } from "../src/adapters/peft.ts";
+import { UserError } from "../src/base/errors.ts";
+import { defaultsOf } from "../src/base/options.ts";
+import { createRandom } from "../src/base/random.ts";
+import { renderFitting } from "../src/dataset/fitting.ts";
+import { formats } from "../src/dataset/format.ts";
+import type { Rendered } from "../src/dataset/render.ts";
+import { readExamples } from "../src/dataset/store.ts";
+import { openBase } from "../src/generation/base.ts";
+import { createModel } from "../src/models/table.ts";
+import { packBatches, type Sequence } from "../src/training/batch.ts";
+import { Engine } from "../src/training/engine.ts";
+import { type Resolved, resolveOptions, trainOptions } from "../src/training/options.ts";
+import { planTraining, predictMemory } from "../src/training/plan.ts";
+import { type TrainEvent, train } from "../src/training/train.ts";
+import { openFolder } from "../src/weights/folder.ts";
+import { createWorkshop, run, type Workshop } from "./tiny.ts";
+
+const LLAMA = new URL("golden/llama/tied", import.meta.url).pathname;
+const temporary = mkdtempSync(join(tmpdir(), "codefudge-complaints-"));
+let folders = 0;
+let shop: Workshop;
+
+before(async () => {
+  shop = await createWorkshop(40);
+});
+
+after(() => {
+  shop.dispose();
+  rmSync(temporary, { recursive: true });
+});
+
+const random = createRandom(3);
+const sequences: Sequence[] = Array.from({ length: 8 }, () => ({
+  ids: Int32Array.from({ length: 8 + random.below(12) }, () => random.below(67)),
+  promptLength: 4,
+}));
+
+/** `loudness` multiplies all logits: a model that is sure of what is wrong does worse than guessing. */
+function openEngine(loudness: number): Engine {
+  const source = openFolder(LLAMA);
+  const read = (name: string) =>
+    name === "model.norm.weight" ? source.read(name).map((value) => loudness * value) : source.read(name);
+  const adapter = readPeft(join(LLAMA, "adapter"));
+  const model = createModel(source.config);
+  return new Engine({
+    model,
+    read,
+    adapter,
+    trainable: "adapter",
+    device: { threads: 1, arena: true },
+  });
+}
+
+type Given = Partial<Resolved> & {
+  readonly sequences?: readonly Sequence[];
+  readonly loudness?: number;
+  /** The batch at which the runtime has no more memory. */
+  readonly failing?: number;
+  readonly folder?: string;
+};
+
+/** A run on the tiny Llama: its folder, its events, what was trained, and what ended it if that was an error. */
+async function trainTiny(wish: Given) {
+  const { sequences: given = sequences, loudness = 1, failing, folder = freshFolder(), ...options } = wish;
+  const resolved = resolveOptions({ ...defaultsOf(trainOptions), eval_strategy: "no" }, "adapter");
+  const engine = openEngine(loudness);
+  if (failing !== undefined) failAt(engine, failing);
+  const before = new Map([...engine.trained].map(([name, { data }]) => [name, data.slice()]));
+  const events: TrainEvent[] = [];
+  let error: unknown;
+  try {
+    const made = train({
+      engine,
+      sequences: given,
+      validation: [],
+      options: { ...resolved, ...options },
+      batch: options.per_device_train_batch_size ?? 1,
+      folder,
+      identity: "one",
+      signal: new AbortController().signal,
+    });
+    for await (const event of made) events.push(event);
+  } catch (caught) {
+    error = caught;
+  }
+  const arrays = new Map([...engine.trained].map(([name, { data }]) => [name, data.slice()]));
+  await engine.dispose();
+  return { folder, events, before, arrays, error };
+}
+
+function freshFolder(): string {
+  return join(temporary, String(folders++));
+}
+
+function failAt(engine: Engine, failing: number): void {
+  const accumulate = engine.accumulate.bind(engine);
+  let count = 0;
+  engine.accumulate = (batch, seed) => {
+    if (++count === failing) throw new Error("bad allocation");
+    return accumulate(batch, seed);
+  };
+}
+
+function assertRefused(error: unknown, says: RegExp): void {
+  assert.ok(error instanceof UserError, String(error));
+  assert.match(error.message, says);
+}
+
+async function rendered(): Promise<{ items: readonly Rendered[]; eosId: number; bosId: number | undefined }> {
+  const { tokenizer, source } = openBase(shop.model);
+  const rule = {
+    tokenizer,
+    format: formats.region,
+    max_length: 256,
+    max_files: 4,
+    purpose: "train",
+  } as const;
+  const rendering = renderFitting(readExamples(shop.dataset, "train"), rule, (item) => item);
+  for (;;) {
+    const next = await rendering.next();
+    if (!next.done) continue;
+    source.dispose();
+    return { items: next.value.items, eosId: tokenizer.eosId, bosId: tokenizer.bosId };
+  }
+}
+
+test("unsloth #1290, trl PR #6671: an example whose answer is all masked is refused, not trained with a loss of 0", async () => {
+  const masked = { ids: Int32Array.of(1, 2, 3), promptLength: 3 };
+  const { error, folder } = await trainTiny({ sequences: [...sequences, masked] });
+  assertRefused(
+    error,
+    /Expected an answer to learn in every example, found none in 1 of 9, the first is number 8;/,
+  );
+  assert.ok(!existsSync(folder));
+});
+
+test("ainode #186: a run whose loss is no number does not end as a success, and nothing of it is saved", async () => {
+  const { error, folder } = await trainTiny({
+    learning_rate: 1e30,
+    warmup_steps: 0,
+    max_grad_norm: 0,
+    max_steps: 9,
+  });
+  assertRefused(
+    error,
+    /^Expected (a finite loss and gradient at step|finite numbers in what is trained after step) \d/,
+  );
+  assert.ok(!readdirSync(folder).some((name) => name.startsWith("checkpoint")));
+});
+
+test("ainode #186: a run whose loss stays above that of guessing does not end as a success", async () => {
+  const { error } = await trainTiny({ loudness: 20, learning_rate: 0, max_steps: 40 });
+  assertRefused(
+    error,
+    /^Expected a loss below 4\.20, that of guessing among 67 tokens, found \d.* the worst example is number \d;/,
+  );
+});
+
+test("trl #1623, unsloth #416: every answer ends with the end token, and it is trained", async () => {
+  const { items, eosId } = await rendered();
+  assert.ok(items.length > 10);
+  for (const item of items) {
+    const [batch] = packBatches([item], 1);
+    assert.equal(batch!.labels.at(-1), eosId);
+    assert.equal(batch!.labels.filter((label) => label === eosId).length, 1);
+  }
+});
+
+test("unsloth #2900, #1128: what is asked is not trained, what is answered is, to the last token", async () => {
+  const { items } = await rendered();
+  for (const item of items) {
+    const [batch] = packBatches([item], 1);
+    assert.deepEqual(batch!.labels, [...item.ids.subarray(item.promptLength)]);
+    assert.equal(Math.min(...batch!.rows), item.promptLength - 1);
+  }
+});
+
+test("llama.cpp PR #7107: never two tokens of beginning", async () => {
+  const { items, bosId } = await rendered();
+  for (const { ids } of items) assert.ok(ids[0] !== bosId || ids[1] !== bosId);
+});
+
+test("transformers PR #34191, #35203: how a step is divided into batches changes neither loss nor result", async () => {
+  const runs = [];
+  for (const per_device_train_batch_size of [1, 2, 4]) {
+    const gradient_accumulation_steps = 4 / per_device_train_batch_size;
+    runs.push(await trainTiny({ per_device_train_batch_size, gradient_accumulation_steps, max_steps: 4 }));
+  }
+  const losses = runs.map(({ events }) => events.flatMap((e) => (e.type === "step" ? [e.loss] : [])));
+  assert.equal(losses[0]!.length, 4);
+  for (const [i, { arrays }] of runs.entries()) {
+    losses[i]!.forEach((loss, step) => {
+      assert.ok(
+        Math.abs(loss - losses[0]![step]!) < 1e-5 * loss,
+        `step ${step}: ${losses.map((l) => l[step])}`,
+      );
+    });
+    for (const [name, data] of arrays) {
+      const wanted = runs[0]!.arrays.get(name)!;
+      const size = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      data.forEach((value, j) => {
+        assert.ok(Math.abs(value - wanted[j]!) < 1e-4 * size, name);
+      });
+    }
+  }
+});
+
+test("adapters #260: every array of the adapter is trained", async () => {
+  const { before, arrays } = await trainTiny({ max_steps: 3 });
+  for (const [name, data] of arrays) assert.notDeepEqual(data, before.get(name), name);
+});
+
+test("transformers #35850, #33336, peft #859, FastChat PR #1280: optimizer and schedule are in a checkpoint", async () => {
+  const { folder } = await trainTiny({ max_steps: 3, save_total_limit: 1 });
+  const checkpoint = join(folder, "checkpoint-3");
+  assert.deepEqual(readdirSync(checkpoint).sort(), [
+    "codefudge_state.json",
+    "optimizer.safetensors",
+    "trained.safetensors",
+    "trainer_state.json",
+  ]);
+  const state = JSON.parse(readFileSync(join(checkpoint, "codefudge_state.json"), "utf8"));
+  assert.equal(state.step, 3);
+  assert.equal(state.learning_rates.length, 3);
+});
+
+test("axolotl #3203: measuring held-out loss takes no more memory than training was planned for", () => {
+  const model = createModel(openFolder(LLAMA).config);
+  const shape = { model, trained: 10_000, adapter: true };
+  const plan = planTraining(shape, { max_length: null, per_device_train_batch_size: 4, memory: null });
+  assert.ok(predictMemory(shape, { batch: 1, length: plan.max_length, arena: plan.arena }) <= plan.memory);
+});
+
+test("axolotl #998: no memory in the middle of a run is a sentence, and what was saved stays whole", async () => {
+  const { folder, error } = await trainTiny({ max_steps: 6, save_steps: 2, failing: 15 });
+  assertRefused(
+    error,
+    /^Expected more memory than there is, found that bad allocation; .* give --memory SIZE/,
+  );
+  const rest = await trainTiny({ max_steps: 6, save_steps: 2, folder });
+  const calm = await trainTiny({ max_steps: 6, save_steps: 2 });
+  assert.equal(rest.events.filter(({ type }) => type === "step").length, 4);
+  assert.deepEqual(rest.arrays, calm.arrays);
+});
+
+test("axolotl #998, fms-hf-tuning #471, refact #246: too little memory is told before anything is read into it", async () => {
+  const { code, stderr } = await run(["train", "--model", shop.model, "--memory", "50MB"], {
+    cwd: shop.repository,
+  });
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /Expected a memory budget of at least \d+MB for this model, found 50MB; give --memory \d+MB/,
+  );
+});
+
+test("refact #147: a wrong target is a sentence that names what there is, before training", async () => {
+  const tokens = ["train", "--model", shop.model, "--target_modules", "q_prj", "--run", "wrong"];
+  const { code, stderr } = await run(tokens, { cwd: shop.repository });
+  assert.equal(code, 1);
+  assert.match(stderr, /Expected target_modules among .*q_proj.*, found q_prj \(did you mean q_proj\?\)/);
+  assert.ok(!existsSync(join(shop.repository, ".codefudge/runs/wrong")));
+});
+
+test("refact #242: a length that no example fits is told with how many there are", async () => {
+  const tokens = ["train", "--model", shop.model, "--max_length", "16", "--run", "short"];
+  const { code, stderr } = await run(tokens, { cwd: shop.repository });
+  assert.equal(code, 1);
+  assert.match(stderr, /Expected training examples of at most 16 tokens, found \d+ that are all longer/);
+});
+
+test("a tokenizer that gives ids the model does not have is refused before training", async () => {
+  const foreign = { ids: Int32Array.of(1, 2, 67), promptLength: 1 };
+  const { error, folder } = await trainTiny({ sequences: [foreign] });
+  assertRefused(error, /Expected ids below 67, the rows of the model's embedding, found 67 in number 0;/);
+  assert.ok(!existsSync(folder));
+});
