@@ -1,24 +1,30 @@
 // The public surface: what a program of one's own needs, each name from the file that owns it. Nothing in src imports
 // this file. docs/api.md, written from the docstrings of these names, says what each takes and gives.
 
-export type { Adapter, LoraConfig } from "./adapters/adapter.ts";
-export { createLora } from "./adapters/lora.ts";
-export { readPeft, writePeft } from "./adapters/peft.ts";
+export type { Adapter, AdapterConfig } from "./adapters/adapter.ts";
+export { createAdapter } from "./adapters/create.ts";
+export { openAdapter } from "./adapters/open.ts";
+export { parseAdapter } from "./adapters/options.ts";
+export { saveAdapter } from "./adapters/save.ts";
 export { UsageError, UserError } from "./base/errors.ts";
 export { defaultsOf } from "./base/options.ts";
 export { createRandom } from "./base/random.ts";
 export type { Result } from "./base/result.ts";
 export type { Example, Split } from "./dataset/example.ts";
-export { type Format, type FormatName, formats } from "./dataset/format.ts";
-export { type Rendered, renderExamples } from "./dataset/render.ts";
+export { type FitRule, type Fitting, type Packed, renderFitting } from "./dataset/fitting.ts";
+export { answerOf, type Format, type FormatName, formats } from "./dataset/format.ts";
+export type { Ask } from "./dataset/pack.ts";
+export type { Rendered } from "./dataset/render.ts";
 export { type Request, requestOf } from "./dataset/request.ts";
 export { type DatasetManifest, readExamples, readManifest } from "./dataset/store.ts";
 export { measureLikelihood, measureWriting } from "./evaluation/evaluate.ts";
 export { rouge } from "./evaluation/rouge.ts";
+export { packAsk, suggestAll } from "./generation/ask.ts";
 export { type Base, openBase } from "./generation/base.ts";
 export { Decoder, type DecoderOptions } from "./generation/decoder.ts";
 export { type Suggestion, suggest, type Writer } from "./generation/suggest.ts";
-export { type HarvestEvent, harvest, historyOptions } from "./history/harvest.ts";
+export { type HarvestEvent, harvest } from "./history/harvest.ts";
+export { historyOptions } from "./history/options.ts";
 export { writeDataset } from "./history/write.ts";
 export type { Model } from "./models/model.ts";
 export { createModel } from "./models/table.ts";

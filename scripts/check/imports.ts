@@ -22,8 +22,11 @@ export const IMPORTS: ImportTable = {
   base: [],
   patch: ["base"],
   tokenizer: ["base"],
-  history: ["base", "dataset"],
+  filters: ["base"],
+  history: ["base", "patch", "filters", "dataset"],
   dataset: ["base", "patch", "tokenizer"],
+  forms: ["base", "patch", "dataset"],
+  stats: ["base", "patch?", "tokenizer", "dataset"],
   weights: ["base"],
   graph: ["base"],
   runtime: ["base"],
@@ -44,6 +47,11 @@ export type Door = {
 
 export const DOORS: readonly Door[] = [
   { what: "git is started", names: ["node:child_process", "child_process"], only: ["src/history/git.ts"] },
+  {
+    what: "secretlint is imported",
+    names: ["@secretlint/secretlint-rule-preset-recommend", "@secretlint/types"],
+    only: ["src/filters/secrets.ts"],
+  },
   {
     what: "onnxruntime is imported",
     names: ["onnxruntime-node", "onnxruntime-common"],

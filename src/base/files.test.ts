@@ -14,7 +14,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { UserError } from "./errors.ts";
-import { readJson, readText, writeFileAtomic, writeFileFrom, writeJson } from "./files.ts";
+import {
+  appendToFile,
+  readJson,
+  readText,
+  removeLeftoversBelow,
+  writeFileAtomic,
+  writeFileFrom,
+  writeJson,
+} from "./files.ts";
 
 let folder = "";
 
@@ -118,4 +126,26 @@ test("a place where the system makes no folders is an error for a person, at onc
     () => writeFileAtomic("/proc/codefudge/inside/file", "new"),
     namesPath("/proc/codefudge/inside/file"),
   );
+});
+
+test("what kills left is removed below a folder too, and nothing that was finished", () => {
+  const names = [
+    "kept",
+    ".0123456789ab.tmp",
+    "model/kept",
+    "model/.abcdef012345.tmp",
+    "model/deep/.0123456789ab.tmp",
+  ];
+  for (const name of names) writeFileAtomic(join(folder, name), "x");
+  removeLeftoversBelow(folder);
+  const left = readdirSync(folder, { recursive: true }) as string[];
+  assert.deepEqual(left.sort(), ["kept", "model", "model/deep", "model/kept"]);
+  removeLeftoversBelow(join(folder, "missing"));
+});
+
+test("appending makes what is missing and adds at the end", () => {
+  const path = join(folder, "a/b/grows");
+  for (const part of ["one ", "two"]) appendToFile(path, Buffer.from(part));
+  assert.equal(readText(path), "one two");
+  assert.throws(() => appendToFile(join(path, "under"), Buffer.from("x")), /a file where a folder is needed/);
 });

@@ -12,10 +12,12 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { UserError } from "./errors.ts";
+import { showReason } from "./show.ts";
 
 /** Writes `data` to `path` through a temporary file in the same folder; makes the folder when it is missing. */
 export function writeFileAtomic(path: string, data: string | Uint8Array): void {
@@ -79,6 +81,38 @@ export function openAtomic(path: string): AtomicFile {
   };
 }
 
+/** Writes `data` to `path` at once: for one of many files in a folder that does not have its own name yet. */
+export function writeFileLoose(path: string, data: string | Uint8Array): void {
+  try {
+    writeFileSync(path, data);
+  } catch (error) {
+    throw describeWriteFailure(path, error);
+  }
+}
+
+/** Gives a folder that is whole its own name. */
+export function renameFolder(temporary: string, path: string): void {
+  try {
+    renameSync(temporary, path);
+  } catch (error) {
+    throw describeWriteFailure(path, error);
+  }
+}
+
+/** Adds to the end of a file, making it and its folder when missing; a kill may leave the last part of it torn. */
+export function appendToFile(path: string, data: Uint8Array): void {
+  let handle: number | undefined;
+  try {
+    makeFolder(dirname(path));
+    handle = openSync(path, "a");
+    writeAll(handle, data);
+  } catch (error) {
+    throw describeWriteFailure(path, error);
+  } finally {
+    if (handle !== undefined) closeSync(handle);
+  }
+}
+
 /** JSON with an indent of 2 and a final newline. */
 export function writeJson(path: string, value: unknown): void {
   writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
@@ -90,9 +124,7 @@ export function readJson(path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new UserError(
-      `Expected JSON in ${path}, found a text that does not parse: ${(error as Error).message}`,
-    );
+    throw new UserError(`Expected JSON in ${path}, found a text that does not parse: ${showReason(error)}`);
   }
 }
 
@@ -109,7 +141,8 @@ function writeAll(handle: number, bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.length; ) offset += writeSync(handle, bytes, offset);
 }
 
-function describeWriteFailure(path: string, error: unknown): unknown {
+/** What is thrown for a file that could not be written: a `UserError` with the system's reason in words. */
+export function describeWriteFailure(path: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined) return error;
   return new UserError(`Expected to write ${path}, found ${describeCode(code, error as Error)}`, {
@@ -138,6 +171,13 @@ export function removeLeftovers(folder: string): void {
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     if (/^\.[0-9a-f]{12}\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
   }
+}
+
+/** The same in `folder` and every folder below it. */
+export function removeLeftoversBelow(folder: string): void {
+  removeLeftovers(folder);
+  const entries = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [];
+  for (const entry of entries) if (entry.isDirectory()) removeLeftoversBelow(join(folder, entry.name));
 }
 
 /**

@@ -61,6 +61,8 @@ export type Command<
   readonly options: T;
   /** Command lines without the program's name, each with what it does: `["train --time 20m", "…"]`. */
   readonly examples: readonly (readonly [line: string, what: string])[];
+  /** More for the help text, such as the form of what is read. */
+  readonly notes?: readonly { readonly title: string; readonly lines: readonly string[] }[];
   /** What exit codes other than the common ones mean. */
   readonly codes?: readonly (readonly [code: number, what: string])[];
   /** The exit code: 0, or 1 when the work itself says no. */

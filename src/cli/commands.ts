@@ -9,7 +9,10 @@ type Module = { readonly command: Command };
 export const COMMANDS: Readonly<Record<string, () => Promise<Module>>> = {
   cook: () => import("./commands/cook.ts"),
   history: () => import("./commands/history.ts"),
+  export: () => import("./commands/export.ts"),
   train: () => import("./commands/train.ts"),
+  runs: () => import("./commands/runs.ts"),
+  merge: () => import("./commands/merge.ts"),
   evaluate: () => import("./commands/evaluate.ts"),
   suggest: () => import("./commands/suggest.ts"),
   forward: () => import("./commands/forward.ts"),

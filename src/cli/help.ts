@@ -19,6 +19,12 @@ export function renderHelp(command: Command): string {
     ),
     section("Options", layout(optionRows(command.options))),
     section("Every command", layout([...optionRows(COMMON), ["-h, --help", "This text"]])),
+    ...(command.notes ?? []).map(({ title, lines }) =>
+      section(
+        title,
+        lines.map((line) => `  ${line}`.trimEnd()),
+      ),
+    ),
     section(
       "Exit codes of its own",
       layout((command.codes ?? []).map(([code, what]) => [String(code), what])),

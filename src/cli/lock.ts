@@ -33,6 +33,13 @@ export async function withLock<T>(folder: string, otherwise: string, work: () =>
   }
 }
 
+/** Whether a process is at work in a folder now. */
+export function isAtWorkIn(folder: string): boolean {
+  const path = join(folder, LOCK);
+  const owner = parseOwner(readOrEmpty(path));
+  return owner !== undefined && isAtWork(owner, path);
+}
+
 function takeLock(path: string, { folder, otherwise }: { folder: string; otherwise: string }): void {
   makeLockFolder(folder);
   for (;;) {

@@ -14,7 +14,7 @@ let asked = false;
 function interrupt(): void {
   if (asked) process.exit(130);
   asked = true;
-  process.stderr.write("\nStopping after the current step; press Ctrl-C again to stop at once\n");
+  process.stderr.write("\nStopping; press Ctrl-C again to stop at once\n");
   interrupted.abort();
 }
 process.on("SIGINT", interrupt);

@@ -1,10 +1,13 @@
 // A command line becomes typed values, by way of the option table. `--max-steps` and `--max_steps` are the same
 // option; every boolean has `--x` and `--no-x`. Parsing is commander's; what a mistake is called is ours.
 
+import { resolve } from "node:path";
 import { CommanderError, Command as Parser } from "commander";
 import { UsageError } from "../base/errors.ts";
 import { defaultsOf, nearestName, type Option, type OptionTable, parseValue } from "../base/options.ts";
 import { COMMON, type Command } from "./command.ts";
+import { readConfig } from "./config.ts";
+import { oursOf, spellingOf } from "./spellings.ts";
 
 export const PROGRAM = "codefudge";
 
@@ -16,6 +19,8 @@ export type Parsed =
       readonly kind: "run";
       readonly args: ParsedArguments;
       readonly options: Readonly<Record<string, unknown>>;
+      /** What was taken for something else than it was called. */
+      readonly warnings: readonly string[];
     };
 
 /** All options of a command: its own, then those of every command. */
@@ -23,19 +28,23 @@ export function optionsOf(command: Command): OptionTable {
   return { ...command.options, ...COMMON };
 }
 
-/** Reads what follows the command's name; throws `UsageError`. */
-export function parseCommand(command: Command, tokens: readonly string[]): Parsed {
+/** Reads what follows the command's name, and the file that --config names, from `cwd`; throws `UsageError`. */
+export function parseCommand(command: Command, tokens: readonly string[], cwd: string): Parsed {
   const table = optionsOf(command);
   const given: Record<string, unknown> = {};
   const parser = createParser(table, given);
+  const warnings: string[] = [];
   try {
-    parser.parse(normalise(table, tokens), { from: "user" });
+    parser.parse(normalise(table, tokens, warnings), { from: "user" });
   } catch (error) {
     throw error instanceof CommanderError ? describeFailure(error, command) : error;
   }
   if (given.help) return { kind: "help" };
   const args = placeArguments(command, parser.args);
-  return { kind: "run", args, options: { ...defaultsOf(table), ...given } };
+  const config = Object.hasOwn(table, "config") && typeof given.config === "string" ? given.config : null;
+  const file = config === null ? { values: {}, warnings: [] } : readConfig(resolve(cwd, config), table);
+  const options = { ...defaultsOf(table), ...file.values, ...given };
+  return { kind: "run", args, options, warnings: [...warnings, ...file.warnings] };
 }
 
 /** The command to run for help, as the end of a message. */
@@ -94,7 +103,7 @@ function addOption({ parser, given, name, option }: Adding): void {
   }
   parser.option(`${short}--${name} <value>`);
   parser.on(`option:${name}`, (text: string) => {
-    if (option.type !== "strings") given[name] = parseValue(name, option, text);
+    if (option.type !== "strings") given[name] = parseValue(name, option, oursOf(name, text));
     else given[name] = [...((given[name] as string[] | undefined) ?? []), ...splitList(name, option, text)];
   });
 }
@@ -107,18 +116,31 @@ function splitList(name: string, option: Option, text: string): string[] {
   return items.map((item) => String(parseValue(name, option, item)));
 }
 
-/** Spells long options as the table does: `--max-steps=5` as `--max_steps=5`. Values and what follows `--` stay. */
-function normalise(table: OptionTable, tokens: readonly string[]): string[] {
+/**
+ * Spells long options as the table does: `--max-steps=5` as `--max_steps=5`, other trainers' names as ours. Values and
+ * what follows `--` stay.
+ */
+function normalise(table: OptionTable, tokens: readonly string[], warnings: string[]): string[] {
   const out: string[] = [];
   let isValue = false;
   let isEnd = false;
+  let isPassedOver = false;
   for (const token of tokens) {
+    if (isPassedOver && !token.startsWith("-")) {
+      isPassedOver = false;
+      continue;
+    }
+    isPassedOver = false;
     if (isEnd || isValue || !token.startsWith("-")) {
       out.push(token);
       isValue = false;
       continue;
     }
-    const spelled = token.startsWith("--") ? respell(table, token) : token;
+    const { spelled, needless } = respell(table, token, warnings);
+    if (needless) {
+      isPassedOver = needless === "with value";
+      continue;
+    }
     out.push(spelled);
     isEnd = token === "--";
     isValue = takesValue(table, spelled);
@@ -126,11 +148,22 @@ function normalise(table: OptionTable, tokens: readonly string[]): string[] {
   return out;
 }
 
+type Respelled = { readonly spelled: string; readonly needless?: "alone" | "with value" };
+
 // An unknown option stays as it was written, for the message.
-function respell(table: OptionTable, token: string): string {
-  const [, no, name, rest] = /^--(no[-_])?([^=]*)(.*)$/s.exec(token)!;
-  const spelled = name!.replaceAll("-", "_");
-  return Object.hasOwn(table, spelled) ? `--${no ? "no-" : ""}${spelled}${rest}` : token;
+function respell(table: OptionTable, token: string, warnings: string[]): Respelled {
+  const match = /^--(no[-_])?([^=]*)(.*)$/s.exec(token);
+  if (!match) return { spelled: token };
+  const [whole, no, name, rest] = match;
+  const written = name!.replaceAll("-", "_");
+  if (Object.hasOwn(table, written)) return { spelled: `--${no ? "no-" : ""}${written}${rest}` };
+  // `no_` may be a part of the name, as in no_cuda.
+  const foreign = [written, whole.slice(2).replace(/=.*$/s, "").replaceAll("-", "_")];
+  const spelling = foreign.map((each) => spellingOf(each, table)).find((found) => found !== undefined);
+  if (!spelling) return { spelled: token };
+  warnings.push(spelling.warning);
+  if (spelling.kind === "name") return { spelled: `--${no ? "no-" : ""}${spelling.name}${rest}` };
+  return { spelled: token, needless: spelling.takesValue && rest === "" ? "with value" : "alone" };
 }
 
 function takesValue(table: OptionTable, token: string): boolean {

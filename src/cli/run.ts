@@ -44,9 +44,10 @@ export async function runCommand(call: {
 }): Promise<number> {
   const { command, tokens, world } = call;
   try {
-    const parsed = parseCommand(command, tokens);
+    const parsed = parseCommand(command, tokens, world.cwd);
     if (parsed.kind === "help") return print(world, renderHelp(command));
     const context = createContext(parsed, world);
+    for (const warning of parsed.warnings) context.progress.warn(warning);
     try {
       const code = await command.run(context);
       // A command that ends early without saying so was still interrupted.

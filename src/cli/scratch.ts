@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Example } from "../dataset/example.ts";
-import { DEFAULT_FORMAT, type Format, formats } from "../dataset/format.ts";
+import { answerOf, DEFAULT_FORMAT, type Format, formats } from "../dataset/format.ts";
 import { requestOf } from "../dataset/request.ts";
 import { createModel } from "../models/table.ts";
 import { trainBpe } from "../tokenizer/train.ts";
@@ -59,7 +59,7 @@ export function ensureScratch(folder: string, examples: Iterable<Example>, seed:
 function* textsOf(examples: Iterable<Example>, format: Format): Generator<string> {
   let left = MOST_CHARACTERS;
   for (const example of examples) {
-    const answer = format.answer(example);
+    const answer = answerOf(format, example);
     for (const text of [format.prompt(requestOf(example)), answer.ok ? answer.value : ""]) {
       yield text;
       left -= text.length;

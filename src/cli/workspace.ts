@@ -2,8 +2,10 @@
 // run. A run says in `plan.json` what it is made of before it begins; it is whole when its `run.json` is there, which
 // is written last.
 
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import type { AdapterConfig } from "../adapters/adapter.ts";
+import { savedNames } from "../adapters/save.ts";
 import { UserError } from "../base/errors.ts";
 import { readJson, writeFileAtomic, writeJson } from "../base/files.ts";
 import type { FormatName } from "../dataset/format.ts";
@@ -20,10 +22,26 @@ export function workspaceOf(repository: string): Workspace {
   return { root, dataset: join(root, "dataset"), runs: join(root, "runs") };
 }
 
-/** Makes the folder and tells git to ignore it. */
-export function ensureWorkspace({ root }: Workspace): void {
+/** Makes the folder and tells git to ignore it. A repository may bring links: nothing is written through one. */
+export function ensureWorkspace({ root, dataset, runs }: Workspace): void {
+  for (const folder of [root, dataset, runs]) refuseLink(folder);
   const ignore = join(root, ".gitignore");
   if (!existsSync(ignore)) writeFileAtomic(ignore, "*\n");
+}
+
+function refuseLink(folder: string): void {
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return;
+  throw new UserError(
+    `Expected a folder of our own at ${folder}, found a symbolic link; remove it, or give another place with --output DIR`,
+  );
+}
+
+/** The nearest folder in or above `cwd` with a workspace or a repository; `cwd` itself when there is none. */
+export function repositoryRoot(cwd: string): string {
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, FOLDER)) || existsSync(join(folder, ".git"))) return folder;
+    if (dirname(folder) === folder) return resolve(cwd);
+  }
 }
 
 /** A run's name when none is given: what was trained, by its path. */
@@ -43,34 +61,98 @@ export type RunPlan = {
   readonly dataset: string;
   readonly dataset_sha256: string;
   readonly identity: string;
+  /** `null` where every weight is trained. */
+  readonly adapter: AdapterConfig | null;
+  /** Folder of the run that this one goes on from. */
+  readonly continues: string | null;
   readonly options: Readonly<Record<string, unknown>>;
+};
+
+/** What came of a run; losses in nats a target, seconds those of training. */
+export type RunOutcome = {
+  readonly step: number;
+  readonly tokens: number;
+  readonly targets: number;
+  readonly seconds: number;
+  readonly started: number;
+  readonly first_loss: number;
+  readonly last_loss: number;
+  /** Held-out loss before training, and the lowest since; `null` where none was measured. */
+  readonly base_loss: number | null;
+  readonly best: { readonly step: number; readonly loss: number } | null;
+  /** Whether the run ended with its steps, its time or its patience. */
+  readonly reason: string;
 };
 
 export type RunManifest = RunPlan & {
   readonly max_length: number;
-  readonly examples: { readonly train: number; readonly validation: number; readonly too_long: number };
-  readonly progress: Readonly<Record<string, unknown>>;
+  readonly examples: {
+    readonly train: number;
+    readonly validation: number;
+    readonly too_long: number;
+    /** Of those trained, examples that the run had seen before that this one continues. */
+    readonly old: number;
+  };
+  readonly progress: RunOutcome;
 };
 
 const PLAN = "plan.json";
+/** What a run, or the evaluation of one, leaves beside its model. */
+const RESULTS = [
+  "report.json",
+  "evaluation.json",
+  "answers.jsonl",
+  "trainer_state.json",
+  "README.md",
+  "commits.txt",
+  "runs",
+  ...savedNames,
+];
 const MANIFEST = "run.json";
 
 export function writePlan(folder: string, plan: RunPlan): void {
-  writeJson(join(folder, PLAN), plan);
+  writeJson(
+    join(folder, PLAN),
+    withPaths(plan, (path) => shorten(folder, path)),
+  );
 }
 
 export function writeRun(folder: string, manifest: RunManifest): void {
-  writeJson(join(folder, MANIFEST), manifest);
+  writeJson(
+    join(folder, MANIFEST),
+    withPaths(manifest, (path) => shorten(folder, path)),
+  );
+}
+
+type Places = Pick<RunPlan, "base" | "dataset" | "continues">;
+
+function withPaths<T extends Places>(plan: T, change: (path: string) => string): T {
+  const { base, dataset, continues } = plan;
+  const changed: Places = {
+    base: change(base),
+    dataset: change(dataset),
+    continues: continues ? change(continues) : null,
+  };
+  return { ...plan, ...changed };
+}
+
+/** Within the run's repository a path is written as seen from the run, so that the repository can be moved. */
+function shorten(folder: string, path: string): string {
+  const root = repositoryRoot(folder);
+  const outside = relative(root, path);
+  return outside.startsWith("..") || isAbsolute(outside) ? path : relative(folder, path);
 }
 
 /** The run's manifest, or `null` while there is none. */
 export function findRun(folder: string): RunManifest | null {
-  return readVersion1(join(folder, MANIFEST)) as RunManifest | null;
+  const run = readVersion1(join(folder, MANIFEST)) as RunManifest | null;
+  return run && withPaths(run, (path) => resolve(folder, path));
 }
 
 /** The plan of a run that has begun, or `null`. */
 export function findPlan(folder: string): RunPlan | null {
-  return readVersion1(join(folder, PLAN)) as RunPlan | null;
+  const plan = readVersion1(join(folder, PLAN)) as RunPlan | null;
+  return plan && withPaths(plan, (path) => resolve(folder, path));
 }
 
 function readVersion1(path: string): unknown {
@@ -99,7 +181,7 @@ export function readRun(folder: string): RunManifest {
 
 /** Removes what an earlier run left in its folder, and first what says that it was whole. */
 export function clearRun(folder: string): void {
-  for (const name of [MANIFEST, PLAN, "report.json", "answers.jsonl"])
-    rmSync(join(folder, name), { force: true });
+  for (const name of [MANIFEST, PLAN, ...RESULTS])
+    rmSync(join(folder, name), { recursive: true, force: true });
   removeCheckpoints(folder);
 }

@@ -3,22 +3,21 @@
 
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { loraOptions } from "../../adapters/lora.ts";
 import { UsageError } from "../../base/errors.ts";
 import { readJson } from "../../base/files.ts";
 import { hasManifest, readManifest } from "../../dataset/store.ts";
-import { type HistoryOptions, historyOptions } from "../../history/harvest.ts";
+import { type HistoryOptions, historyOptions, pickHistoryOptions } from "../../history/options.ts";
 import { createSample } from "../../history/sample.ts";
 import { findRepository, type Repository } from "../../history/source.ts";
-import { trainOptions } from "../../training/options.ts";
 import { defineCommand } from "../command.ts";
 import { withLock } from "../lock.ts";
 import { describeReport, evaluateOptions, evaluationStep, type Report } from "../steps/evaluation.ts";
 import type { Face } from "../steps/face.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
-import { modelOptions, trainJob } from "../steps/options.ts";
+import { runOptions, trainJob } from "../steps/options.ts";
+import { describeRun } from "../steps/result.ts";
 import { showExample } from "../steps/showing.ts";
-import { describeRun, trainingStep } from "../steps/training.ts";
+import { trainingStep } from "../steps/training.ts";
 import { formatPairs } from "../table.ts";
 import { ensureWorkspace, type RunManifest, workspaceOf } from "../workspace.ts";
 
@@ -32,10 +31,8 @@ export const command = defineCommand({
       default: false,
       help: "Cook a sample repository, made on the spot, instead of one of yours",
     },
-    ...modelOptions,
+    ...runOptions,
     ...historyOptions,
-    ...loraOptions,
-    ...trainOptions,
     ...evaluateOptions,
   },
   examples: [
@@ -46,7 +43,7 @@ export const command = defineCommand({
     ],
     ["cook --sample", "A sample repository, to see what it does"],
   ],
-  async run({ args, options, out, progress, signal, cwd }) {
+  async run({ args, options, out, progress, signal, cwd, env, version }) {
     const face = { out, progress, signal, json: options.json };
     if (options.sample && args.repo !== undefined) {
       throw new UsageError("Expected a repository or --sample, found both; leave one of them out");
@@ -55,11 +52,12 @@ export const command = defineCommand({
     const repository = await findRepository(folder, signal);
     const workspace = workspaceOf(repository.top);
     ensureWorkspace(workspace);
-    const { max_file_bytes, max_commits } = options;
-    const manifest = await ensureDataset(repository, { max_file_bytes, max_commits }, face);
+    const manifest = await ensureDataset(repository, pickHistoryOptions(options), face);
     print(formatPairs(describeDataset(manifest)), face);
-    const job = trainJob(workspace.dataset, cwd, options.sample ? timed(options) : options);
+    const chosen = options.sample ? timed(options) : options;
+    const job = await trainJob(workspace.dataset, chosen, { cwd, env, progress, signal, version });
     const run = await trainingStep(job, face);
+    if (run === null) return 0;
     print(["", ...formatPairs(describeRun(job.run, run))], face);
     const report = await ensureReport({ folder: job.run, run, options }, face);
     if (options.json) out.json(report);

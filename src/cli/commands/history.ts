@@ -1,10 +1,12 @@
 // codefudge history: a repository in, a dataset of examples out.
 
 import { resolve } from "node:path";
-import { historyOptions } from "../../history/harvest.ts";
+import { historyOptions, pickHistoryOptions } from "../../history/options.ts";
 import { findRepository } from "../../history/source.ts";
 import { defineCommand } from "../command.ts";
+import { explainStep } from "../steps/explain.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
+import { statsOptions, statsStep } from "../steps/stats.ts";
 import { formatPairs } from "../table.ts";
 import { ensureWorkspace, workspaceOf } from "../workspace.ts";
 
@@ -21,22 +23,38 @@ export const command = defineCommand({
       unset: ".codefudge/dataset in the repository",
       value: "DIR",
     },
+    explain: {
+      type: "string",
+      default: null,
+      help: "Read nothing; say what became of a commit, or of one file of it, in the dataset that is there, and why",
+      value: "COMMIT[:PATH]",
+    },
     ...historyOptions,
+    ...statsOptions,
   },
   examples: [
     ["history", "The repository here, into .codefudge/dataset"],
+    [
+      "history --stats --model SmolLM2-135M.gguf",
+      "And what is in it, in tokens of that model, with stats.html",
+    ],
+    ["history --explain HEAD~3:lib/app.js", "Whether that change became an example, and if not, why"],
     ["history ../express -o /tmp/express --max_commits 2000", "The newest 2,000 commits of another one"],
   ],
   async run({ args, options, out, progress, signal, cwd }) {
     const { top: repository } = await findRepository(resolve(cwd, args.repo ?? "."), signal);
     const workspace = workspaceOf(repository);
     const folder = options.output === null ? workspace.dataset : resolve(cwd, options.output);
-    if (options.output === null) ensureWorkspace(workspace);
-    const { max_file_bytes, max_commits } = options;
     const face = { out, progress, signal, json: options.json };
-    const manifest = await harvestStep({ repository, folder }, { max_file_bytes, max_commits }, face);
+    if (options.explain !== null) {
+      await explainStep({ repository, folder }, options.explain, face);
+      return 0;
+    }
+    if (options.output === null) ensureWorkspace(workspace);
+    const manifest = await harvestStep({ repository, folder }, pickHistoryOptions(options), face);
     if (options.json) out.json({ dataset: folder, ...manifest });
     else for (const line of formatPairs([...describeDataset(manifest), ["dataset", folder]])) out.line(line);
+    if (options.stats) await statsStep(folder, { ...options, cwd }, face);
     return 0;
   },
 });

@@ -1,20 +1,26 @@
 // codefudge suggest: a message and paths in, a git diff out that was applied in memory first.
 
-import { statSync } from "node:fs";
-import { relative, resolve, sep } from "node:path";
-import { UsageError, UserError } from "../../base/errors.ts";
-import type { Request } from "../../dataset/request.ts";
-import { suggest } from "../../generation/suggest.ts";
-import { isSafePath } from "../../patch/path.ts";
+import { UsageError } from "../../base/errors.ts";
+import { filesToChange, type Request } from "../../dataset/request.ts";
+import { type Asked, packAsk, suggestAll } from "../../generation/ask.ts";
 import { defineCommand } from "../command.ts";
-import { readSource } from "../source.ts";
-import { findRunFolder, repositoryRoot } from "../steps/options.ts";
+import { describeWindows, readAsk } from "../steps/asking.ts";
+import type { Face } from "../steps/face.ts";
+import { findRunFolder } from "../steps/options.ts";
 import { NO_CHANGE, NO_CHANGE_CODES, openWriter, writerOptions } from "../steps/writer.ts";
+import { repositoryRoot } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "suggest",
   summary: "Writes the change that a message asks for, as a git diff that applies",
-  args: [{ name: "path", help: "File to change, or to create", required: true, variadic: true }],
+  args: [
+    {
+      name: "path",
+      help: "File to change, or to create; :LINE or :FIRST-LAST behind it points at a place in a long one",
+      required: true,
+      variadic: true,
+    },
+  ],
   options: {
     message: {
       type: "string",
@@ -23,37 +29,41 @@ export const command = defineCommand({
       help: "Commit message of the change; it must be given",
       value: "MESSAGE",
     },
+    context: {
+      type: "strings",
+      default: [],
+      help: "Files to read beside those to change",
+      value: "PATH",
+    },
     ...writerOptions,
   },
   examples: [
     ['suggest -m "Bump version to 1.2.0" package.json', "One file; the diff goes to stdout"],
-    ['suggest -m "Add option --quiet" lib/cli.js | git apply', "And into the working tree"],
+    ['suggest -m "Add option --quiet" lib/cli.js README.md | git apply', "Two, into the working tree"],
+    ['suggest -m "Answer HEAD too" lib/response.js:120-140 --context lib/request.js', "Pointed at a place"],
   ],
   codes: NO_CHANGE_CODES,
   async run({ args, options, out, progress, signal, cwd }) {
-    const { message } = options;
+    const { message, context } = options;
     if (message === null || message.trim() === "") {
       throw new UsageError('Expected a message, found none; give -m "MESSAGE"');
     }
-    const root = repositoryRoot(cwd);
-    const requests = args.path.map((path) => readRequest({ path: resolve(cwd, path), root, message }));
-    const { writer, dispose } = openWriter({ ...options, folder: findRunFolder(options.run, cwd) }, signal);
+    const ask = readAsk({ message, paths: args.path, context, root: repositoryRoot(cwd), cwd });
+    const { writer, limits, dispose } = openWriter(
+      { ...options, folder: findRunFolder(options.run, cwd) },
+      signal,
+    );
     try {
+      const requests = await packAsk(writer, ask, limits);
+      for (const request of requests) announce(request, { out, progress });
+      let done = 0;
       let written = 0;
-      for (const [done, request] of requests.entries()) {
-        if (requests.length > 1) {
-          progress.update({ label: "write", done, total: requests.length, note: request.path });
-        }
-        if (request.old === null) progress.warn(`There is no ${request.path} yet: asking for a new file`);
-        const { answer, change } = await suggest(writer, request);
-        const figures = { path: request.path, tokens: answer.tokens, seconds: answer.seconds };
-        if (change.ok) written++;
-        if (options.json)
-          out.json(
-            change.ok ? { ...figures, diff: change.value.diff } : { ...figures, reason: change.reason },
-          );
-        else if (change.ok) out.text(change.value.diff);
-        if (!change.ok) progress.warn(`No change for ${request.path}: ${change.reason}`);
+      const show = () => progress.update({ label: "write", done, total: requests.length });
+      if (requests.length > 1) show();
+      for await (const asked of suggestAll(writer, requests)) {
+        if (print(asked, { out, progress, json: options.json })) written++;
+        done++;
+        if (requests.length > 1) show();
       }
       return written === requests.length ? 0 : NO_CHANGE;
     } finally {
@@ -62,16 +72,21 @@ export const command = defineCommand({
   },
 });
 
-function readRequest({ path, root, message }: { path: string; root: string; message: string }): Request {
-  const inside = relative(root, path).split(sep).join("/");
-  if (inside === "" || !isSafePath(inside)) {
-    throw new UserError(
-      `Expected a file inside ${root}, found ${path}; run codefudge suggest in the file's repository`,
-    );
+function announce(request: Request, { progress }: Pick<Face, "out" | "progress">): void {
+  for (const { path, old } of filesToChange(request)) {
+    if (old === null) progress.warn(`There is no ${path} yet: asking for a new file`);
   }
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return { message, path: inside, old: null };
-  if (!found.isFile())
-    throw new UserError(`Expected a file at ${path}, found something else; name files, one by one`);
-  return { message, path: inside, old: readSource(path, found.size) };
+  for (const line of describeWindows(request)) progress.line(line);
+}
+
+/** Prints what came of a request; says whether it is a change. */
+function print({ request, suggestion }: Asked, { out, progress, json }: Omit<Face, "signal">): boolean {
+  const { answer, change } = suggestion;
+  const paths = filesToChange(request).map(({ path }) => path);
+  const figures = { paths, tokens: answer.tokens, seconds: answer.seconds };
+  if (json)
+    out.json({ ...figures, ...(change.ok ? { diff: change.value.diff } : { reason: change.reason }) });
+  else if (change.ok) out.text(change.value.diff);
+  if (!change.ok) progress.warn(`No change for ${paths.join(", ")}: ${change.reason}`);
+  return change.ok;
 }

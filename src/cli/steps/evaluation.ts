@@ -1,35 +1,35 @@
 // The evaluation step: a run folder in, a report out. The base and the trained model answer for the same held-out
-// examples, the newest commits of the history.
+// requests, made of the newest commits of the history, packed as the run's own examples were. It can be stopped.
 
 import { createHash } from "node:crypto";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Adapter } from "../../adapters/adapter.ts";
-import { requireMatch } from "../../adapters/match.ts";
-import { readPeft } from "../../adapters/peft.ts";
 import { UserError } from "../../base/errors.ts";
 import { writeFileAtomic, writeJson } from "../../base/files.ts";
 import type { OptionTable, Values } from "../../base/options.ts";
-import type { FittingExample } from "../../dataset/fitting.ts";
+import type { Fitting } from "../../dataset/fitting.ts";
 import { formats } from "../../dataset/format.ts";
+import { promptRoom } from "../../dataset/pack.ts";
 import { readExamples, readManifest } from "../../dataset/store.ts";
 import {
   type Generated,
   type Likelihood,
   measureLikelihood,
   measureWriting,
-  type Written,
 } from "../../evaluation/evaluate.ts";
 import { type Base, openBase } from "../../generation/base.ts";
 import { Decoder } from "../../generation/decoder.ts";
 import { Engine } from "../../training/engine.ts";
-import { openBaseOf } from "../base.ts";
+import { openAdapterOf, openBaseOf } from "../base.ts";
 import { withLock } from "../lock.ts";
 import { formatTable } from "../table.ts";
 import { formatCount } from "../units.ts";
 import type { RunManifest } from "../workspace.ts";
+import { ARMS, type ArmName, type ArmState, type EvaluationState, openState } from "./evaluation-state.ts";
 import type { Face } from "./face.ts";
-import { renderStep } from "./render.ts";
+import { type HeldOutItem, renderHeldOut } from "./render.ts";
+import { maxFilesOf } from "./writer.ts";
 
 export const evaluateOptions = {
   samples: {
@@ -59,9 +59,19 @@ export type Report = {
   readonly identity: string;
   readonly options: EvaluateOptions;
   readonly format: string;
-  /** Held-out examples in all, and those longer than the run's length, which no arm was asked. */
-  readonly held_out: { readonly examples: number; readonly too_long: number; readonly measured: number };
-  readonly arms: { readonly untrained: ArmReport; readonly trained: ArmReport };
+  /** What is held out, in changes of one file: all, those that no arm was asked for and why, those in the requests
+   * that can be; then these requests, those of them that show a window, and how many were measured. */
+  readonly held_out: {
+    readonly examples: number;
+    readonly too_long: number;
+    readonly outside: number;
+    readonly inexpressible: number;
+    readonly usable: number;
+    readonly requests: number;
+    readonly windowed: number;
+    readonly measured: number;
+  };
+  readonly arms: Readonly<Record<ArmName, ArmReport>>;
 };
 
 type Job = { readonly folder: string; readonly run: RunManifest; readonly options: EvaluateOptions };
@@ -74,55 +84,59 @@ export async function evaluationStep(job: Job, face: Face): Promise<Report> {
 
 /** A later harvest may hold out what an earlier one trained on. */
 function warnOfChange({ dataset, dataset_sha256 }: RunManifest, { progress }: Face): void {
-  const now = createHash("sha256")
-    .update(JSON.stringify(readManifest(dataset).sha256))
-    .digest("hex");
-  if (now === dataset_sha256) return;
+  if (datasetHash(dataset) === dataset_sha256) return;
   progress.warn(
     "The dataset has changed since this run was trained: some held-out commits may be among those it learned from",
   );
+}
+
+function datasetHash(dataset: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify(readManifest(dataset).sha256))
+    .digest("hex");
 }
 
 async function evaluate({ folder, run, options }: Job, face: Face): Promise<Report> {
   const { samples, likelihoods, max_new_tokens } = options;
   const untrained = openBaseOf(run, folder);
   const trained = run.kind === "all" ? openBase(join(folder, "model")) : untrained;
-  const adapter = run.kind === "adapter" ? readPeft(folder) : null;
   try {
-    if (adapter) requireMatch(adapter, untrained.model);
-    const render = {
+    const adapter = openAdapterOf(run, folder, untrained);
+    const rule = {
       tokenizer: untrained.tokenizer,
       format: formats[run.format],
       max_length: run.max_length,
+      max_files: maxFilesOf(run),
     };
-    const examples = readExamples(run.dataset, "test");
-    const { items, tooLong } = await renderStep(examples, render, face);
-    requireHeldOut(items.length, tooLong, run);
-    const measured = spread(items, likelihoods);
-    const asked = spread(items, samples);
-    const arms: Record<string, ArmReport> = {};
-    const answers: string[] = [];
-    for (const [name, base, own] of [
-      ["untrained", untrained, null],
-      ["trained", trained, adapter],
-    ] as const) {
-      const arm = { name, base, adapter: own };
-      const likelihood = await likelihoodOf(arm, measured, face);
-      const { generated, written } = await writingOf(arm, { asked, run, options }, face);
-      arms[name] = { likelihood, generated };
-      answers.push(...written.map((item) => JSON.stringify({ arm: name, ...item })));
-    }
+    const held = await renderHeldOut(readExamples(run.dataset, "test"), rule, face);
+    requireHeldOut(held, run);
+    const work = {
+      run,
+      options,
+      measured: spread(held.items, likelihoods),
+      asked: spread(held.items, samples),
+    };
+    const state = openState(folder, keyOf(work));
+    const arms = await measureArms(
+      { untrained: { base: untrained, adapter: null }, trained: { base: trained, adapter } },
+      { ...work, state },
+      face,
+    );
     const report: Report = {
       version: 1,
       run: folder,
       identity: run.identity,
       options: { samples, likelihoods, max_new_tokens },
       format: run.format,
-      held_out: { examples: items.length + tooLong, too_long: tooLong, measured: measured.length },
-      arms: { untrained: arms.untrained!, trained: arms.trained! },
+      held_out: heldOutCounts(held, work.measured.length),
+      arms,
     };
+    const answers = ARMS.flatMap((arm) =>
+      work.asked.map((_, i) => JSON.stringify({ arm, ...state.arms[arm].written.get(i) })),
+    );
     writeFileAtomic(join(folder, "answers.jsonl"), answers.map((line) => `${line}\n`).join(""));
     writeJson(join(folder, "report.json"), report);
+    state.done();
     return report;
   } finally {
     untrained.source.dispose();
@@ -130,63 +144,139 @@ async function evaluate({ folder, run, options }: Job, face: Face): Promise<Repo
   }
 }
 
-function requireHeldOut(count: number, tooLong: number, { max_length }: RunManifest): void {
-  if (count > 0) return;
+/** What figures must have in common to stand in one report. */
+function keyOf({ run, options, measured, asked }: Work): string {
+  const { samples, likelihoods, max_new_tokens } = options;
+  const names = [measured, asked].map((items) => items.map(({ name }) => name));
+  const parts = [run.identity, datasetHash(run.dataset), samples, likelihoods, max_new_tokens, names];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+}
+
+function heldOutCounts(held: Fitting<HeldOutItem>, measured: number): Report["held_out"] {
+  const { items, changes, tooLong, outside, inexpressible, windowed } = held;
+  return {
+    examples: changes,
+    too_long: tooLong,
+    outside,
+    inexpressible,
+    usable: changes - tooLong - outside - inexpressible,
+    requests: items.length,
+    windowed,
+    measured,
+  };
+}
+
+function requireHeldOut(
+  { items, tooLong, outside }: Fitting<HeldOutItem>,
+  { max_length }: RunManifest,
+): void {
+  if (items.length > 0) return;
   throw new UserError(
-    `Expected held-out examples of at most ${max_length} tokens, found none (${tooLong} are longer); train a run with a larger --max_length, or on more history`,
+    `Expected held-out examples that fit in ${max_length} tokens, found none (${tooLong} are too long, ${outside} lie outside their window); train a run with a larger --max_length, or on more history`,
   );
 }
 
-type Arm = { readonly name: string; readonly base: Base; readonly adapter: Adapter | null };
+type Arm = { readonly base: Base; readonly adapter: Adapter | null };
+type Work = {
+  readonly run: RunManifest;
+  readonly options: EvaluateOptions;
+  readonly measured: readonly HeldOutItem[];
+  readonly asked: readonly HeldOutItem[];
+};
+
+/** Measures what is not measured yet; whatever ends it, what is measured is kept. */
+async function measureArms(
+  arms: Readonly<Record<ArmName, Arm>>,
+  work: Work & { readonly state: EvaluationState },
+  face: Face,
+): Promise<Report["arms"]> {
+  const { state } = work;
+  const wanted = ARMS.length * (work.measured.length + work.asked.length);
+  if (state.found > 0)
+    face.progress.line(`Going on: ${formatCount(state.found)} of ${formatCount(wanted)} figures are there`);
+  const stop = () =>
+    face.progress.warn("Stopping after the current example; what is measured so far is kept");
+  face.signal.addEventListener("abort", stop);
+  const reports: Partial<Record<ArmName, ArmReport>> = {};
+  try {
+    for (const name of ARMS) {
+      const arm = { name, ...arms[name], figures: state.arms[name] };
+      const likelihood = await likelihoodOf(arm, work, face);
+      reports[name] = { likelihood, generated: await writingOf(arm, work, face) };
+    }
+    return reports as Report["arms"];
+  } finally {
+    face.signal.removeEventListener("abort", stop);
+    state.save(true);
+  }
+}
+
+type Measuring = Arm & { readonly name: ArmName; readonly figures: ArmState };
+type Stated = Work & { readonly state: EvaluationState };
 
 async function likelihoodOf(
-  { name, base, adapter }: Arm,
-  heldOut: readonly FittingExample[],
-  face: Face,
+  { name, base, adapter, figures }: Measuring,
+  { measured, state }: Stated,
+  { progress, signal }: Face,
 ): Promise<Likelihood> {
-  face.progress.line(`${name}: likelihood of ${heldOut.length} held-out answers`);
   const device = { threads: cpus().length, arena: false };
-  const engine = new Engine({ model: base.model, read: base.read, adapter, trainable: "none", device });
+  const { model, read } = base;
+  const engine = lazily(() => new Engine({ model, read, adapter, trainable: "none", device }));
   try {
-    return await measureLikelihood(engine, heldOut, face.signal);
+    const events = measureLikelihood(engine.get, measured, { known: figures.losses, signal });
+    for (;;) {
+      const next = await events.next();
+      if (next.done) return next.value;
+      figures.losses.set(next.value.index, next.value.value);
+      state.save(false);
+      const done = figures.losses.size;
+      progress.update({ label: `${name}: likelihood`, done, total: measured.length, unit: "answers" });
+    }
   } finally {
-    await engine.dispose();
+    progress.finish();
+    await engine.made()?.dispose();
   }
 }
 
 async function writingOf(
-  { name, base, adapter }: Arm,
-  { asked, run, options }: { asked: readonly FittingExample[]; run: RunManifest; options: EvaluateOptions },
-  face: Face,
-): Promise<{ generated: Generated; written: Written[] }> {
-  const decoder = new Decoder({
-    model: base.model,
-    read: base.read,
-    adapter,
-    capacity: run.max_length + options.max_new_tokens,
-    device: { threads: cpus().length, arena: true },
-  });
-  const { tokenizer } = base;
-  const format = formats[run.format];
-  const writer = { decoder, tokenizer, format, max_new_tokens: options.max_new_tokens, signal: face.signal };
-  const written: Written[] = [];
+  { name, base, adapter, figures }: Measuring,
+  { run, options, asked, state }: Stated,
+  { progress, signal }: Face,
+): Promise<Generated> {
+  const { max_new_tokens } = options;
+  const { model, read, tokenizer } = base;
+  const capacity = Math.min(promptRoom(run.max_length) + max_new_tokens, model.max_position_embeddings);
+  const device = { threads: cpus().length, arena: true };
+  const decoder = lazily(() => new Decoder({ model, read, adapter, capacity, device }));
+  // Answers are not broken off: what stops is asking for more.
+  const rest = { tokenizer, format: formats[run.format], signal: new AbortController().signal };
+  const writer = () => ({ decoder: decoder.get(), max_new_tokens, ...rest });
   try {
-    const events = measureWriting(
-      writer,
-      asked.map((item) => item.example),
-    );
+    const events = measureWriting(writer, asked, { known: figures.written, signal });
     for (;;) {
       const next = await events.next();
-      if (next.done) return { generated: next.value, written };
-      written.push(next.value);
+      if (next.done) return next.value;
+      figures.written.set(next.value.index, next.value.value);
+      state.save(true);
+      const written = [...figures.written.values()];
       const exact = written.filter((item) => item.exact).length;
       const work = { label: `${name}: write`, done: written.length, total: asked.length, unit: "answers" };
-      face.progress.update({ ...work, note: `${exact} exact` });
+      progress.update({ ...work, note: `${exact} exact` });
     }
   } finally {
-    face.progress.finish();
-    await decoder.dispose();
+    progress.finish();
+    await decoder.made()?.dispose();
   }
+}
+
+/** Weights are not loaded for an arm of which everything is known. */
+function lazily<T>(make: () => T): { get: () => T; made: () => T | undefined } {
+  let made: T | undefined;
+  const get = () => {
+    made ??= make();
+    return made;
+  };
+  return { get, made: () => made };
 }
 
 /** `count` items evenly over the list, which is in order of time. */
@@ -218,11 +308,25 @@ export function describeReport({ arms, held_out }: Report): string[] {
     row("ROUGE-2", ({ generated }) => generated.rouge2.toFixed(3)),
     row("ROUGE-L", ({ generated }) => generated.rougeL.toFixed(3)),
   ];
-  const { measured, examples, too_long } = held_out;
   return [
-    `Held out: the newest commits, ${formatCount(examples)} examples (${formatCount(too_long)} too long); ` +
-      `${formatCount(measured)} measured, ${formatCount(arms.trained.generated.requests)} written out`,
+    ...describeHeldOut(held_out, arms.trained.generated.requests),
     "",
     ...formatTable([{ title: "" }, { title: "untrained" }, { title: "trained" }], rows),
+  ];
+}
+
+function describeHeldOut(held: Report["held_out"], written: number): string[] {
+  const left = [
+    [held.too_long, "too long"],
+    [held.outside, "outside the window"],
+    [held.inexpressible, "without words in this format"],
+  ] as const;
+  const reasons = left.filter(([count]) => count > 0).map(([count, what]) => `${formatCount(count)} ${what}`);
+  return [
+    `Held out: the newest commits, ${formatCount(held.examples)} changed files` +
+      (reasons.length > 0 ? ` (${reasons.join(", ")})` : ""),
+    `Measured: ${formatCount(held.measured)} of ${formatCount(held.requests)} requests ` +
+      `(${formatCount(held.windowed)} show a window of a long file), ${formatCount(written)} written out, ` +
+      "in at most three times the tokens of the commit's answer",
   ];
 }

@@ -1,7 +1,10 @@
 // The history step: repository in, dataset folder out, with its counters shown.
 
+import { join } from "node:path";
+import { writeFileAtomic } from "../../base/files.ts";
 import type { DatasetManifest } from "../../dataset/store.ts";
-import type { HistoryOptions } from "../../history/harvest.ts";
+import { datasetCard } from "../../forms/card.ts";
+import type { HistoryOptions } from "../../history/options.ts";
 import { writeDataset } from "../../history/write.ts";
 import { withLock } from "../lock.ts";
 import { formatCount } from "../units.ts";
@@ -27,9 +30,13 @@ async function harvest(
     const next = await events.next();
     if (next.done) {
       face.progress.finish();
+      writeFileAtomic(join(paths.folder, "README.md"), datasetCard(next.value));
       return next.value;
     }
-    if (next.value.type !== "progress") continue;
+    if (next.value.type === "notice") {
+      face.progress.line(next.value.text);
+      continue;
+    }
     const { commits, total, examples } = next.value;
     const note = `${formatCount(examples)} examples`;
     face.progress.update({ label: "history", done: commits, total, unit: "commits", note });

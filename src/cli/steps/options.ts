@@ -1,21 +1,24 @@
 // Options that several verbs share, and how a run or a dataset is found from what a person gave.
 
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { type LoraOptions, loraOptions } from "../../adapters/lora.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { adapterConfig, adapterOptions } from "../../adapters/options.ts";
 import { UsageError, UserError } from "../../base/errors.ts";
 import type { OptionTable, Values } from "../../base/options.ts";
 import { DEFAULT_FORMAT, type FormatName, formats } from "../../dataset/format.ts";
-import { type TrainOptions, trainOptions } from "../../training/options.ts";
+import { packOptions } from "../../dataset/pack.ts";
+import { trainOptions } from "../../training/options.ts";
+import { locateModel, type Seeker } from "../model.ts";
 import { SCRATCH } from "../scratch.ts";
-import { FOLDER, runName, workspaceOf } from "../workspace.ts";
+import { readRun, repositoryRoot, runName, workspaceOf } from "../workspace.ts";
 import type { TrainJob } from "./job.ts";
 
 export const modelOptions = {
   model: {
     type: "string",
-    default: SCRATCH,
-    help: "Base: a folder in Hugging Face layout, a .gguf file, or scratch",
+    default: null,
+    help: "Base: a folder in Hugging Face layout, a .gguf file, a name on the hub or of a model that is here, or scratch",
+    unset: "scratch; to continue a run, that run's",
     value: "MODEL",
   },
   run: {
@@ -32,12 +35,13 @@ export const modelOptions = {
     help: "Form of the answer",
     value: "FORM",
   },
+  ...packOptions,
   method: {
     type: "string",
     default: null,
-    choices: ["lora", "full"],
+    choices: ["adapter", "full"],
     help: "Train an adapter, or every weight",
-    unset: "lora, for scratch full",
+    unset: "adapter, for scratch full",
     value: "METHOD",
   },
   restart: {
@@ -47,43 +51,147 @@ export const modelOptions = {
   },
 } as const satisfies OptionTable;
 
-type Chosen = Values<typeof modelOptions> & LoraOptions & TrainOptions;
+export const continueOptions = {
+  continue_from: {
+    type: "string",
+    default: null,
+    help: "Go on from this finished run, on the commits that are new since",
+    unset: "begin anew",
+    value: "RUN",
+  },
+  old_share: {
+    type: "number",
+    default: 0.25,
+    help: "To continue: share of examples that the run has seen before, so that they are not forgotten",
+    value: "X",
+    least: 0,
+  },
+} as const satisfies OptionTable;
 
-/** The training job that options describe, over a dataset and its neighbouring runs. */
-export function trainJob(dataset: string, cwd: string, options: Chosen): TrainJob {
-  const runs = join(dirname(dataset), "runs");
-  const pick = <T extends OptionTable>(table: T) =>
-    Object.fromEntries(Object.keys(table).map((key) => [key, options[key as keyof Chosen]])) as Values<T>;
-  const model = options.model === SCRATCH ? SCRATCH : resolve(cwd, options.model);
-  const run = runFolder(options.run ?? runName(model), runs, cwd);
-  return {
+export const dryRunOptions = {
+  dry_run: {
+    type: "boolean",
+    default: false,
+    help: "Say what would be trained, how long it takes and what memory, and train nothing",
+  },
+} as const satisfies OptionTable;
+
+/** Read before any command runs (`cli/config.ts`). */
+const configOptions = {
+  config: {
+    type: "string",
+    default: null,
+    short: "c",
+    help: "Take options from a JSON file, by their names; what is given beside it goes first",
+    unset: "none",
+    value: "FILE",
+  },
+} as const satisfies OptionTable;
+
+/** Every option of what is trained and how, whichever verb does it. */
+export const runOptions = {
+  ...configOptions,
+  ...modelOptions,
+  ...adapterOptions,
+  ...trainOptions,
+  ...continueOptions,
+  ...dryRunOptions,
+} as const satisfies OptionTable;
+
+type Chosen = Values<typeof runOptions>;
+
+/** What of a command's context a job is made with. */
+type Around = Seeker & { readonly version: string };
+
+/** The training job that options describe, over a dataset and its neighbouring runs; fetches a model that is named. */
+export async function trainJob(dataset: string, options: Chosen, around: Around): Promise<TrainJob> {
+  const place = { runs: join(dirname(dataset), "runs"), cwd: around.cwd };
+  const named = options.model !== null && options.model !== SCRATCH;
+  const model = named ? await locateModel(options.model, around) : options.model;
+  return jobOf(dataset, { ...options, model }, { ...place, version: around.version });
+}
+
+function jobOf(dataset: string, options: Chosen, place: Place & { version: string }): TrainJob {
+  const job = {
     dataset,
-    run,
+    version: place.version,
+    options: pick(trainOptions, options),
+    max_files: options.max_files,
+    restart: options.restart,
+    dry_run: options.dry_run,
+  };
+  if (options.continue_from !== null) return { ...job, ...continuedParts(options, place) };
+  const model = options.model ?? SCRATCH;
+  const full = options.method === null ? model === SCRATCH : options.method === "full";
+  return {
+    ...job,
+    run: runFolder(options.run ?? runName(model), place),
     model,
     format: options.format as FormatName,
-    method: (options.method as TrainJob["method"] | null) ?? (model === SCRATCH ? "full" : "lora"),
-    lora: pick(loraOptions),
-    options: pick(trainOptions),
-    restart: options.restart,
+    adapter: full ? null : adapterConfig(pick(adapterOptions, options)),
+    continues: null,
   };
 }
 
+type Place = { readonly runs: string; readonly cwd: string };
+
+/** What continues a run is made as that run was: base, form and kind are its own. */
+function continuedParts(
+  options: Chosen,
+  place: Place,
+): Pick<TrainJob, "run" | "model" | "format" | "adapter" | "continues"> {
+  const folder = existingRun(options.continue_from!, place);
+  const earlier = readRun(folder);
+  if (options.old_share >= 1) {
+    throw new UsageError(
+      `Expected a share below 1 for --old_share, found ${options.old_share}; 0.25 makes every fourth example an old one`,
+    );
+  }
+  const given = Object.keys(adapterOptions).filter((name) => {
+    const key = name as keyof typeof adapterOptions;
+    return JSON.stringify(options[key]) !== JSON.stringify(adapterOptions[key].default);
+  });
+  if (given.length > 0 || options.method !== null) {
+    const names = [...given, ...(options.method === null ? [] : ["method"])].map((name) => `--${name}`);
+    throw new UsageError(
+      `Expected no options of the adapter with --continue_from, whose adapter it is, found ${names.join(", ")}; leave them out`,
+    );
+  }
+  const base = earlier.kind === "all" ? join(folder, "model") : earlier.base;
+  return {
+    run: runFolder(options.run ?? `${basename(folder)}-continued`, place),
+    model: options.model ?? base,
+    format: earlier.format,
+    adapter:
+      earlier.kind === "all" ? null : (earlier.adapter ?? adapterConfig(pick(adapterOptions, options))),
+    continues: { folder, identity: earlier.identity, old_share: options.old_share },
+  };
+}
+
+function pick<T extends OptionTable>(table: T, options: Chosen): Values<T> {
+  return Object.fromEntries(
+    Object.keys(table).map((key) => [key, options[key as keyof Chosen]]),
+  ) as Values<T>;
+}
+
 /** A run by name among `runs`, or by path where the name has a slash. */
-function runFolder(name: string, runs: string, cwd: string): string {
+function runFolder(name: string, { runs, cwd }: Place): string {
   if (["", ".", ".."].includes(name)) {
     throw new UsageError(`Expected a name or folder of a run, found "${name}"; give a name such as wide`);
   }
   return /[\\/]/.test(name) ? resolve(cwd, name) : join(runs, name);
 }
 
+/** A run of that name before a folder that happens to be called so, such as a model's. */
+export function existingRun(name: string, place: Place): string {
+  const folder = runFolder(name, place);
+  return !existsSync(folder) && isRun(resolve(place.cwd, name)) ? resolve(place.cwd, name) : folder;
+}
+
 /** The finished run that is meant: by name or path, or the newest of the workspace in or above `cwd`. */
 export function findRunFolder(name: string | null, cwd: string): string {
   const { runs } = workspaceOf(repositoryRoot(cwd));
-  if (name !== null) {
-    // A run of that name before a folder that happens to be called so, such as a model's.
-    const folder = runFolder(name, runs, cwd);
-    return !existsSync(folder) && isRun(resolve(cwd, name)) ? resolve(cwd, name) : folder;
-  }
+  if (name !== null) return existingRun(name, { runs, cwd });
   const finished = existsSync(runs) ? readdirSync(runs).filter((run) => isRun(join(runs, run))) : [];
   const time = (run: string) => statSync(join(runs, run, "run.json")).mtimeMs;
   const newest = finished.sort((a, b) => time(b) - time(a))[0];
@@ -95,12 +203,4 @@ export function findRunFolder(name: string | null, cwd: string): string {
 
 function isRun(folder: string): boolean {
   return existsSync(join(folder, "run.json"));
-}
-
-/** The nearest folder in or above `cwd` with a workspace or a repository; `cwd` itself when there is none. */
-export function repositoryRoot(cwd: string): string {
-  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, FOLDER)) || existsSync(join(folder, ".git"))) return folder;
-    if (dirname(folder) === folder) return resolve(cwd);
-  }
 }

@@ -26,12 +26,11 @@ export async function showExample({ folder, run, sample }: Job, face: Face): Pro
     );
     return;
   }
-  const example = findExample(run.dataset, best);
-  const taken = example !== undefined && (await gitTakes(best.diff, example));
+  const taken = await gitTakes(best.diff, findExamples(run.dataset, best));
   if (face.json) {
     face.out.json({
       commit: best.commit,
-      path: best.path,
+      paths: best.paths,
       message: best.message,
       diff: best.diff,
       git_apply_check: taken,
@@ -42,7 +41,7 @@ export async function showExample({ folder, run, sample }: Job, face: Face): Pro
   const verdict = best.exact ? "what the commit really did" : "not what the commit did";
   face.out.line("");
   face.out.line(
-    `A held-out request${sample ? " of the sample" : ""} (commit ${best.commit.slice(0, 10)}, ${best.path}):`,
+    `A held-out request${sample ? " of the sample" : ""} (commit ${best.commit.slice(0, 10)}, ${best.paths.join(", ")}):`,
   );
   face.out.line(`  ${best.message.trim().split("\n")[0]}`);
   face.out.line(`The diff written for it (git apply --check: ${taken ? "taken" : "refused"}; ${verdict}):`);
@@ -50,18 +49,20 @@ export async function showExample({ folder, run, sample }: Job, face: Face): Pro
   face.out.text(best.diff);
 }
 
-function findExample(dataset: string, { commit, path }: Written): Example | undefined {
+function findExamples(dataset: string, { commit, paths }: Written): readonly Example[] {
+  const found: Example[] = [];
   for (const example of readExamples(dataset, "test")) {
-    if (example.commit === commit && example.path === path) return example;
+    if (example.commit === commit && paths.includes(example.path)) found.push(example);
   }
-  return undefined;
+  return found;
 }
 
-/** Whether `git apply --check` takes a diff on the file as it was. */
-async function gitTakes(diff: string, { path, old }: Example): Promise<boolean> {
+/** Whether `git apply --check` takes a diff on the files as they were. */
+async function gitTakes(diff: string, examples: readonly Example[]): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "codefudge-check-"));
   try {
-    if (old !== null) {
+    for (const { path, old } of examples) {
+      if (old === null) continue;
       makeFolder(dirname(join(folder, path)));
       writeFileSync(join(folder, path), old);
     }

@@ -1,16 +1,17 @@
-// A run opened for writing changes: base, adapter, decoder and tokenizer together.
+// A run opened for writing changes: base, adapter, decoder and tokenizer together, and the packing that its training
+// had.
 
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { requireMatch } from "../../adapters/match.ts";
-import { readPeft } from "../../adapters/peft.ts";
 import type { OptionTable } from "../../base/options.ts";
 import { formats } from "../../dataset/format.ts";
+import { promptRoom } from "../../dataset/pack.ts";
+import type { Limits } from "../../generation/ask.ts";
 import { openBase } from "../../generation/base.ts";
 import { Decoder } from "../../generation/decoder.ts";
 import type { Writer } from "../../generation/suggest.ts";
-import { openBaseOf } from "../base.ts";
-import { readRun } from "../workspace.ts";
+import { openAdapterOf, openBaseOf } from "../base.ts";
+import { type RunManifest, readRun } from "../workspace.ts";
 
 export const writerOptions = {
   run: { type: "string", default: null, help: "Run, by name or folder", unset: "the newest", value: "NAME" },
@@ -18,10 +19,17 @@ export const writerOptions = {
   max_context: {
     type: "integer",
     default: null,
-    help: "Tokens of request and answer",
-    unset: "the model's, 4096 at most",
+    help: "Length that requests are packed for, in tokens: three quarters of it are theirs",
+    unset: "the length that the run was trained with",
     value: "N",
     least: 32,
+  },
+  adapter_scale: {
+    type: "number",
+    default: 1,
+    help: "Strength of the adapter: 0 is the base, 1 as trained",
+    value: "X",
+    least: 0,
   },
 } as const satisfies OptionTable;
 
@@ -32,29 +40,40 @@ export const NO_CHANGE_CODES = [
   [NO_CHANGE, "no change could be proven to apply; the reason is on stderr, nothing of it on stdout"],
 ] as const;
 
-type Wish = { readonly folder: string; readonly max_new_tokens: number; readonly max_context: number | null };
+/** Files that the run's examples changed together; runs of before that option had one. */
+export function maxFilesOf({ options }: RunManifest): number {
+  return typeof options.max_files === "number" ? options.max_files : 1;
+}
+
+type Wish = {
+  readonly folder: string;
+  readonly max_new_tokens: number;
+  readonly max_context: number | null;
+  readonly adapter_scale: number;
+};
+
+export type OpenWriter = {
+  readonly writer: Writer;
+  readonly limits: Limits;
+  readonly dispose: () => Promise<void>;
+};
 
 /** Opens a finished run; the caller disposes of it. */
-export function openWriter(
-  wish: Wish,
-  signal: AbortSignal,
-): { writer: Writer; dispose: () => Promise<void> } {
+export function openWriter(wish: Wish, signal: AbortSignal): OpenWriter {
+  const { max_new_tokens } = wish;
   const run = readRun(wish.folder);
   const base = run.kind === "all" ? openBase(join(wish.folder, "model")) : openBaseOf(run, wish.folder);
-  const adapter = run.kind === "adapter" ? readPeft(wish.folder) : null;
-  if (adapter) requireMatch(adapter, base.model);
-  const capacity = Math.min(wish.max_context ?? 4096, base.model.max_position_embeddings);
-  const decoder = new Decoder({
-    model: base.model,
-    read: base.read,
-    adapter,
-    capacity,
-    device: { threads: cpus().length, arena: true },
-  });
-  const { tokenizer } = base;
-  const { max_new_tokens } = wish;
+  const adapter = openAdapterOf({ ...wish, kind: run.kind }, wish.folder, base);
+  const positions = base.model.max_position_embeddings;
+  // Requests have the length that they had in training, whatever room there is for answers behind them.
+  const room = promptRoom(Math.min(wish.max_context ?? run.max_length, positions));
+  const capacity = Math.min(room + max_new_tokens, positions);
+  const { model, read, tokenizer } = base;
+  const device = { threads: cpus().length, arena: true };
+  const decoder = new Decoder({ model, read, adapter, capacity, device });
   return {
     writer: { decoder, tokenizer, format: formats[run.format], max_new_tokens, signal },
+    limits: { room, max_files: maxFilesOf(run) },
     dispose: async () => {
       await decoder.dispose();
       base.source.dispose();
