@@ -33,8 +33,8 @@ export type JoinRules = {
   readonly dropByRecord: (change: Change, commit: LogCommit) => Drop | undefined;
 };
 
-const CHANGES_PER_BATCH = 128;
-const ENTRIES_PER_BATCH = 512;
+const CHANGES_PER_BATCH = 48;
+const ENTRIES_PER_BATCH = 256;
 // What a batch may hold at most, but for a batch of one.
 const BYTES_PER_BATCH = 8 << 20;
 

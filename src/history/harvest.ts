@@ -69,8 +69,8 @@ function parseLine(line: Uint8Array): Example {
   return JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString("utf8")) as Example;
 }
 
-/** Batches that are read or judged at the same time. */
-const BATCHES_AT_ONCE = 4;
+/** Batches that are being read while others are judged. */
+const BATCHES_READ = 2;
 
 /** The entries of commits, in the order given, through a shadow that the caller made and disposes of. The lines among
  * them are valid until the next ones are taken. */
@@ -104,7 +104,7 @@ export async function* harvestCommits(
       // A failure is met when its turn comes; until then it must not count as unhandled.
       result.catch(() => {});
       pending.push(result);
-      if (pending.length === BATCHES_AT_ONCE) yield* finish();
+      if (pending.length === BATCHES_READ + judges.width) yield* finish();
     }
     while (pending.length > 0) yield* finish();
     seen.end();

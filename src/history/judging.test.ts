@@ -48,7 +48,7 @@ test("buffers come back for the next batch, and a thread that ends fails what wa
   assert.deepEqual([example.path, example.old], ["a", null]);
   assert.equal(slab.byteLength, 0, "it went over to the thread");
   const back = slabs.take(1000);
-  assert.equal(back.byteLength, 1 << 20);
+  assert.equal(back.byteLength, 1 << 18);
   const waiting = judges.judge([makeCase(back)], back);
   const failed = assert.rejects(waiting, /Expected a thread to judge, found its end/);
   await judges.dispose();

@@ -27,6 +27,8 @@ export type JudgeRequest = {
 };
 
 export type Judges = {
+  /** Batches that are judged at the same time. */
+  readonly width: number;
   /** `slab` is given back to whoever keeps the slabs, and `out` is where the lines are, unless they are elsewhere. */
   judge(cases: readonly Case[], slab: ArrayBuffer): Promise<JudgedBatch>;
   dispose(): Promise<void>;
@@ -70,6 +72,7 @@ export function openJudges({ source, slabs, commits, jobs }: JudgesOptions): Jud
   if (threads > 0) return openThreads({ source, slabs }, threads);
   const judgeBatch = createBatchJudge(createFilter(source.options, source.rules));
   return {
+    width: 1,
     async judge(cases, slab) {
       const batch = judgeBatch({ cases, slab, out: slabs.take(slab.byteLength) });
       slabs.give(slab);
@@ -95,6 +98,7 @@ function openThreads({ source, slabs }: Shared, count: number): Judges {
   const threads = Array.from({ length: count }, () => startThread(source));
   let next = 0;
   return {
+    width: count,
     async judge(cases, slab) {
       const thread = threads[next++ % count]!;
       const { slab: back, ...batch } = await thread.judge({ cases, slab, out: slabs.take(slab.byteLength) });

@@ -8,13 +8,13 @@ import { collect, git, makeRepository, type Step, withFolder } from "../../test/
 import { defaultsOf } from "../base/options.ts";
 import { createRandom } from "../base/random.ts";
 import { type HistoryOptions, historyOptions, selectionOf } from "./options.ts";
-import { type Commit, listCommits, sortCommits } from "./order.ts";
+import { type LinkedCommit, listCommits, sortCommits } from "./order.ts";
 import { openShadow } from "./shadow.ts";
 
 /** A history of `count` commits with wrong clocks and up to three parents, parents first. */
-function makeHistory(seed: number, count: number): Commit[] {
+function makeHistory(seed: number, count: number): LinkedCommit[] {
   const random = createRandom(seed);
-  const commits: Commit[] = [];
+  const commits: LinkedCommit[] = [];
   for (let i = 0; i < count; i++) {
     const wanted = i === 0 ? 0 : random.below(4);
     const parents = new Set(Array.from({ length: wanted }, () => commits[random.below(i)]!.hash));
@@ -27,7 +27,7 @@ function makeHistory(seed: number, count: number): Commit[] {
   return commits;
 }
 
-const hashes = (commits: readonly Commit[]) => commits.map(({ hash }) => hash);
+const hashes = (commits: readonly { readonly hash: string }[]) => commits.map(({ hash }) => hash);
 
 test("parents come first, and neither the order of the walk nor later commits change the order", () => {
   for (let seed = 1; seed <= 20; seed++) {
@@ -37,7 +37,8 @@ test("parents come first, and neither the order of the walk nor later commits ch
     for (const { hash, parents } of history)
       for (const parent of parents) assert.ok(place.get(parent)! < place.get(hash)!);
     // Another walk that shows parents first.
-    assert.deepEqual(hashes(sortCommits(sortCommits(history))), sorted);
+    const byHash = new Map(history.map((commit) => [commit.hash, commit]));
+    assert.deepEqual(hashes(sortCommits(sorted.map((hash) => byHash.get(hash)!))), sorted);
     // What was there before the last half of the commits stands as it stood.
     const older = new Set(hashes(history.slice(0, 60)));
     const before = hashes(sortCommits(history.slice(0, 60)));
@@ -49,7 +50,7 @@ test("parents come first, and neither the order of the walk nor later commits ch
 });
 
 test("where clocks are right, the order is that of time; at the same second, children follow parents", () => {
-  const commits: Commit[] = [
+  const commits: LinkedCommit[] = [
     { hash: "c", parents: [], time: 5 },
     { hash: "b", parents: ["c"], time: 5 },
     { hash: "z", parents: [], time: 2 },

@@ -8,11 +8,14 @@ import { placeOf, revisionsOf, type Shadow } from "./shadow.ts";
 
 export type Commit = {
   readonly hash: string;
-  /** None at the edge of a shallow clone. */
-  readonly parents: readonly string[];
+  /** Number of parents; none at the edge of a shallow clone. */
+  readonly parents: number;
   /** Committer time, seconds since 1970. */
   readonly time: number;
 };
+
+/** A commit with the ids of its parents. */
+export type LinkedCommit = Omit<Commit, "parents"> & { readonly parents: readonly string[] };
 
 export type Selection = {
   /** Only what is checked out and its first parents, instead of all that branches and tags lead to. */
@@ -33,16 +36,17 @@ export async function listCommits(
   selection: Selection,
   signal?: AbortSignal,
 ): Promise<Listing> {
-  const args = ["rev-list", "--topo-order", "--timestamp", "--parents", ...walk(shadow, selection), "--"];
+  const order = ["--topo-order", "--reverse", "--timestamp", "--parents"];
+  const args = ["rev-list", ...order, ...walk(shadow, selection), "--"];
   const { stdout, stderr, exitCode } = await runGit(args, placeOf(shadow, signal));
   if (exitCode !== 0) throw describeWalkFailure(stderr);
-  const reachable = sortCommits(parseCommits(stdout.toString("latin1")).reverse());
+  const reachable = sortCommits(parseCommits(stdout));
   return { reachable, selected: select(reachable, selection) };
 }
 
 /** Whether a commit can have examples: merges count where their change to the first parent is read. */
 export function canHaveExamples(commit: Commit, shadow: Shadow, { firstParent }: Selection): boolean {
-  return (firstParent || commit.parents.length < 2) && !shadow.shallow.has(commit.hash);
+  return (firstParent || commit.parents < 2) && !shadow.shallow.has(commit.hash);
 }
 
 /** What is said of a history that git cannot read to its end. */
@@ -59,36 +63,37 @@ function walk(shadow: Shadow, { firstParent }: Selection): string[] {
   );
 }
 
-function parseCommits(text: string): Commit[] {
-  const commits: Commit[] = [];
-  for (let start = 0; start < text.length; ) {
-    const end = text.indexOf("\n", start);
-    const [time, hash, ...parents] = text.slice(start, end).split(" ");
-    commits.push({ hash: hash!, parents, time: Number(time) });
+const NEWLINE = 10;
+
+function* parseCommits(bytes: Buffer): Generator<LinkedCommit> {
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, start);
+    const [time, hash, ...parents] = bytes.toString("latin1", start, end).split(" ");
+    yield { hash: hash!, parents, time: Number(time) };
     start = end + 1;
   }
-  return commits;
 }
 
-type Place = { readonly time: number; readonly generation: number };
+type Place = { readonly commit: Commit; readonly time: number; readonly generation: number };
 
 /**
- * Sorts commits that stand after their parents by time, where no commit counts as older than its parents; then by the
+ * Sorts commits that come after their parents by time, where no commit counts as older than its parents; then by the
  * length of the longest way to a root, then by hash.
  */
-export function sortCommits(parentsFirst: readonly Commit[]): Commit[] {
+export function sortCommits(parentsFirst: Iterable<LinkedCommit>): Commit[] {
   const places = new Map<string, Place>();
   for (const { hash, parents, time } of parentsFirst) {
     const above = parents.flatMap((parent) => places.get(parent) ?? []);
     places.set(hash, {
+      commit: { hash, parents: parents.length, time },
       time: above.reduce((latest, place) => Math.max(latest, place.time), time),
       generation: above.reduce((longest, place) => Math.max(longest, place.generation), 0) + 1,
     });
   }
-  return [...parentsFirst].sort((a, b) => {
-    const [left, right] = [places.get(a.hash)!, places.get(b.hash)!];
-    return left.time - right.time || left.generation - right.generation || (a.hash < b.hash ? -1 : 1);
-  });
+  const sorted = [...places.values()].sort(
+    (a, b) => a.time - b.time || a.generation - b.generation || (a.commit.hash < b.commit.hash ? -1 : 1),
+  );
+  return sorted.map(({ commit }) => commit);
 }
 
 function select(commits: readonly Commit[], { since, until, maxCommits }: Selection): readonly Commit[] {

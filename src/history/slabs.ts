@@ -8,7 +8,7 @@ export type Slabs = {
   give(slab: ArrayBuffer): void;
 };
 
-const LEAST_BYTES = 1 << 20;
+const LEAST_BYTES = 1 << 18;
 // Of the larger ones that a few large files needed, none is kept.
 const MOST_BYTES_KEPT = 8 << 20;
 
