@@ -6,6 +6,7 @@ import type { DatasetManifest } from "../../dataset/store.ts";
 import { datasetCard } from "../../forms/card.ts";
 import type { HistoryOptions } from "../../history/options.ts";
 import { writeDataset } from "../../history/write.ts";
+import { datasetClaim, requireClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
 import { formatCount } from "../units.ts";
 import type { Face } from "./face.ts";
@@ -25,6 +26,7 @@ async function harvest(
   options: HistoryOptions,
   face: Face,
 ): Promise<DatasetManifest> {
+  requireClaim(paths.folder, datasetClaim);
   const events = writeDataset(paths, options, face.signal);
   for (;;) {
     const next = await events.next();

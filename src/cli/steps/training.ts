@@ -20,6 +20,7 @@ import { Engine } from "../../training/engine.ts";
 import { type Resolved, resolveOptions } from "../../training/options.ts";
 import { type Plan, planTraining, trainedCount } from "../../training/plan.ts";
 import { train } from "../../training/train.ts";
+import { requireClaim, runClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
 import { ensureScratch, SCRATCH, SCRATCH_NOTE } from "../scratch.ts";
 import { clearRun, findPlan, findRun, type RunManifest, type RunPlan, writePlan } from "../workspace.ts";
@@ -44,6 +45,7 @@ export async function trainingStep(job: TrainJob, face: Face): Promise<RunManife
 }
 
 async function trainAlone(job: TrainJob, since: number, face: Face): Promise<RunManifest | null> {
+  requireClaim(job.run, runClaim);
   const dataset = readManifest(job.dataset);
   const kind = job.adapter ? "adapter" : "all";
   const options = resolveOptions(job.options, kind, job.continues !== null);
