@@ -60,9 +60,24 @@ test("a forbidden import is named, whatever its form", () => {
     'export * from "../graph/op.ts";\n',
     'export const a = () => import("../graph/op.ts");\n',
     'export type A = import("../graph/op.ts").Op;\n',
+    'import op = require("../graph/op.ts");\nexport const a = op;\n',
+    'export const a = require("../graph/op.ts");\n',
   ]) {
     expectOne(findings({ "src/base/bad.ts": form }), /^src\/base\/bad\.ts:1: base may not import graph/);
   }
+});
+
+test("an import that nobody can follow is named", () => {
+  const computed = 'const name = "../graph/op.ts";\nexport const a = () => import(name);\n';
+  expectOne(
+    findings({ "src/base/bad.ts": computed }),
+    /^src\/base\/bad\.ts:2: an import whose name is computed/,
+  );
+  const made = 'import { createRequire } from "node:module";\nexport const a = createRequire("/");\n';
+  expectOne(
+    findings({ "src/base/bad.ts": made }),
+    /^src\/base\/bad\.ts:1: node:module, but modules are loaded/,
+  );
 });
 
 test("a folder that the table does not know may import nothing and is missed on the map", () => {

@@ -5,6 +5,7 @@
 
 import ts from "typescript";
 import {
+  computedImportsOf,
   importsOf,
   isTest,
   lineOf,
@@ -73,6 +74,7 @@ export const DOORS: readonly Door[] = [
     ],
     only: ["src/cli/"],
   },
+  { what: "modules are loaded by a name of one's own making", names: ["node:module", "module"], only: [] },
   // git.ts picks from it the few variables that git is given.
   { what: "the environment is read", names: ["process.env"], only: ["src/cli/", "src/history/git.ts"] },
 ];
@@ -85,6 +87,7 @@ export function checkImports(root: string, table: ImportTable = IMPORTS): string
     ...surfaceProblems(sources),
     ...cycleProblems(sources),
     ...sources.flatMap(doorProblems),
+    ...sources.flatMap(computedProblems),
   ];
 }
 
@@ -207,8 +210,14 @@ function doorProblems(source: Source): string[] {
       .filter(({ name }) => door.names.includes(name))
       .map(
         ({ name, line }) =>
-          `${source.path}:${line}: ${name}, but ${door.what} only in ${door.only.join(", ")}`,
+          `${source.path}:${line}: ${name}, but ${door.what} only in ${door.only.join(", ") || "no file at all"}`,
       ),
+  );
+}
+
+function computedProblems(source: Source): string[] {
+  return computedImportsOf(source).map(
+    (line) => `${source.path}:${line}: an import whose name is computed, write the name itself`,
   );
 }
 

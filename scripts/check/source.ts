@@ -33,14 +33,25 @@ export function lineOf(source: Source, node: ts.Node): number {
   return source.tree.getLineAndCharacterOfPosition(node.getStart(source.tree)).line + 1;
 }
 
-/** Every import, re-export and dynamic import with a literal name, type-only ones included. */
+/** Every import, re-export, dynamic import and `require` with a literal name, type-only ones included. */
 export function importsOf(source: Source): Import[] {
-  const found: Import[] = [];
+  return specifiersOf(source).flatMap((specifier) =>
+    ts.isStringLiteralLike(specifier) ? [{ specifier: specifier.text, line: lineOf(source, specifier) }] : [],
+  );
+}
+
+/** The lines of imports whose name is computed, so that nobody can say what they import. */
+export function computedImportsOf(source: Source): number[] {
+  return specifiersOf(source)
+    .filter((specifier) => !ts.isStringLiteralLike(specifier))
+    .map((specifier) => lineOf(source, specifier));
+}
+
+function specifiersOf(source: Source): ts.Expression[] {
+  const found: ts.Expression[] = [];
   visit(source.tree, (node) => {
     const specifier = specifierOf(node);
-    if (specifier && ts.isStringLiteralLike(specifier)) {
-      found.push({ specifier: specifier.text, line: lineOf(source, specifier) });
-    }
+    if (specifier) found.push(specifier);
   });
   return found;
 }
@@ -62,10 +73,16 @@ export function readPage(root: string, path: string): string | undefined {
 
 function specifierOf(node: ts.Node): ts.Expression | undefined {
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier;
-  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
-    return node.arguments[0];
+  if (ts.isCallExpression(node) && isImporter(node.expression)) return node.arguments[0];
+  if (ts.isExternalModuleReference(node)) return node.expression;
   if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
     return node.argument.literal as ts.Expression;
   }
   return undefined;
+}
+
+function isImporter(callee: ts.Expression): boolean {
+  return (
+    callee.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(callee) && callee.text === "require")
+  );
 }

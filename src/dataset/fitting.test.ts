@@ -144,6 +144,9 @@ test("a message or a line that leaves no room is refused in words", async () => 
     message:
       /^Expected a message that leaves room for files in the 300 tokens of a request, found 5\d\d with it; /,
   });
+  await assert.rejects(ask("long ".repeat(1000), "a\n"), {
+    message: /in the 300 tokens of a request, found 5000 characters; give a shorter message/,
+  });
   await assert.rejects(ask("m", "wide ".repeat(100)), {
     message: /^Expected a file of which a line fits in the 300 tokens of a request, found none in f; /,
   });

@@ -242,6 +242,9 @@ export async function fitAsk(
   ask: Ask,
   { tokenizer, format, room, max_files }: FitAskRule,
 ): Promise<readonly Request[]> {
+  if (ask.message.length > room * MOST_CHARACTERS_A_TOKEN) {
+    throw tooLongMessage(room, `${ask.message.length} characters`);
+  }
   const measure = createMeasure(tokenizer);
   await measure.learn(textsToLearn(ask, format));
   const packer = createPacker(ask, format, measure);
@@ -255,7 +258,9 @@ export async function fitAsk(
       const request = packer.build(attempt.members, attempt);
       const tokens = (await renderPrompt(tokenizer, format, request)).length;
       if (tokens > attempt.limit) {
-        next.push(...requireSome(retry(attempt, tokens - attempt.limit), { tokens, room }));
+        const again = retry(attempt, tokens - attempt.limit);
+        if (again.length === 0) throw tooLongMessage(room, `${tokens} with it`);
+        next.push(...again);
         continue;
       }
       requireLines(request, room);
@@ -266,13 +271,9 @@ export async function fitAsk(
   return fitted.sort((a, b) => a.order - b.order).map(({ request }) => request);
 }
 
-function requireSome<A>(
-  again: readonly A[],
-  { tokens, room }: { tokens: number; room: number },
-): readonly A[] {
-  if (again.length > 0) return again;
-  throw new UserError(
-    `Expected a message that leaves room for files in the ${room} tokens of a request, found ${tokens} with it; give a shorter message, or a larger --max_context`,
+function tooLongMessage(room: number, found: string): UserError {
+  return new UserError(
+    `Expected a message that leaves room for files in the ${room} tokens of a request, found ${found}; give a shorter message, or a larger --max_context`,
   );
 }
 

@@ -39,9 +39,11 @@ export async function showExample({ folder, run, sample }: Job, face: Face): Pro
     return;
   }
   const verdict = best.exact ? "what the commit really did" : "not what the commit did";
+  const chosen = `the newest ${best.exact ? "answered exactly" : "whose diff applies"}`;
+  const place = `commit ${best.commit.slice(0, 10)}, ${best.paths.join(", ")}`;
   face.out.line("");
   face.out.line(
-    `A held-out request${sample ? " of the sample" : ""} (commit ${best.commit.slice(0, 10)}, ${best.paths.join(", ")}):`,
+    `Of ${trained.length} held-out requests${sample ? " of the sample" : ""}, ${chosen} (${place}):`,
   );
   face.out.line(`  ${best.message.trim().split("\n")[0]}`);
   face.out.line(`The diff written for it (git apply --check: ${taken ? "taken" : "refused"}; ${verdict}):`);
