@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Module>>> = {
   history: () => import("./commands/history.ts"),
   export: () => import("./commands/export.ts"),
   train: () => import("./commands/train.ts"),
+  models: () => import("./commands/models.ts"),
   runs: () => import("./commands/runs.ts"),
   merge: () => import("./commands/merge.ts"),
   evaluate: () => import("./commands/evaluate.ts"),

@@ -104,7 +104,8 @@ function tokenOf(env: Environment, home: string): string | undefined {
   return existsSync(path) ? readFileSync(path, "utf8").trim() || undefined : undefined;
 }
 
-function storesOf(env: Environment): Stores {
+/** Where Ollama and LM Studio keep models. */
+export function storesOf(env: Environment): Stores {
   const home = homeOf(env);
   const own = env.OLLAMA_MODELS;
   return {

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseValue } from "../base/options.ts";
-import { formatBytes, formatCount, formatDuration, formatPercent, formatRate, formatSpan } from "./units.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLarge,
+  formatPercent,
+  formatRate,
+  formatSpan,
+} from "./units.ts";
 
 test("sizes are decimal with three digits", () => {
   assert.deepEqual([0, 999, 1500, 24e6, 2.25e9].map(formatBytes), [
@@ -38,4 +46,5 @@ test("counts, rates and shares", () => {
   assert.deepEqual([0.4216, 99.96, 1234.5].map(formatCount), ["0.422", "100", "1,235"]);
   assert.equal(formatRate(1234, "tokens"), "1,234 tokens/s");
   assert.equal(formatPercent(0.125), "12.5 %");
+  assert.deepEqual([0, 840, 134_515_008, 1.54e9].map(formatLarge), ["0", "840", "135 M", "1.54 G"]);
 });

@@ -37,6 +37,18 @@ export function formatCount(value: number): string {
   return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en-US") : short(value);
 }
 
+const LARGE = [
+  ["G", 1e9],
+  ["M", 1e6],
+  ["k", 1e3],
+] as const;
+
+/** Three digits of a count that may be very large: `135 M`, `1.54 G`. */
+export function formatLarge(value: number): string {
+  const [unit, size] = LARGE.find(([, size]) => value >= size) ?? ["", 1];
+  return `${short(value / size)} ${unit}`.trimEnd();
+}
+
 /** A share of 1: `12.5 %`. */
 export function formatPercent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
