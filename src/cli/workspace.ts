@@ -9,6 +9,7 @@ import { savedNames } from "../adapters/save.ts";
 import { UserError } from "../base/errors.ts";
 import { readJson, writeFileAtomic, writeJson } from "../base/files.ts";
 import type { FormatName } from "../dataset/format.ts";
+import { isBrought } from "../history/source.ts";
 import { removeCheckpoints } from "../training/checkpoint.ts";
 import { SCRATCH } from "./scratch.ts";
 
@@ -34,6 +35,19 @@ function refuseLink(folder: string): void {
   throw new UserError(
     `Expected a folder of our own at ${folder}, found a symbolic link; remove it, or give another place with --output DIR`,
   );
+}
+
+/** Refuses what the checked-out commit has at `folder`: a journal, a dataset or a run in it would be believed. */
+export async function requireOwn(folder: string, signal?: AbortSignal): Promise<void> {
+  if (!existsSync(folder) || !(await isBrought(folder, signal))) return;
+  throw new UserError(
+    `Expected nothing but what codefudge made at ${folder}, found files of the commit that is checked out; look through them, remove them with "git rm -r" and commit, then run this again`,
+  );
+}
+
+/** The same of the workspace in or above `cwd`. */
+export async function requireOwnWorkspace(cwd: string, signal?: AbortSignal): Promise<void> {
+  await requireOwn(workspaceOf(repositoryRoot(cwd)).root, signal);
 }
 
 /** The nearest folder in or above `cwd` with a workspace or a repository; `cwd` itself when there is none. */
@@ -179,9 +193,10 @@ export function readRun(folder: string): RunManifest {
   throw new UserError(`Expected a run in ${folder}, found none; ${advice}`);
 }
 
-/** Removes what an earlier run left in its folder, and first what says that it was whole. */
+/** Removes what an earlier run left in its folder: first what says that it was whole, last what says whose it is. */
 export function clearRun(folder: string): void {
-  for (const name of [MANIFEST, PLAN, ...RESULTS])
-    rmSync(join(folder, name), { recursive: true, force: true });
+  const remove = (name: string) => rmSync(join(folder, name), { recursive: true, force: true });
+  remove(MANIFEST);
   removeCheckpoints(folder);
+  for (const name of [...RESULTS, PLAN]) remove(name);
 }

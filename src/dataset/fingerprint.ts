@@ -2,9 +2,9 @@
 // than the change itself. A function of the example alone, so it may be computed anywhere and kept between runs.
 
 import type { Example } from "./example.ts";
-import { createDigest, joinKeys, type Key, keyOf } from "./hash.ts";
-import { eachTellingChange } from "./known.ts";
-import { eachChangedLine, signatureOf } from "./near.ts";
+import { joinKeys, type Key, keyOf, keyOfBytes } from "./hash.ts";
+import { isTelling, type LineRange, withoutSpace } from "./known.ts";
+import { createSigner, eachChangedLine } from "./near.ts";
 
 /** Keys are 16 hex digits; the rest is base64, empty for nothing. About 300 bytes, and 6 for each telling line. */
 export type Fingerprint = {
@@ -26,38 +26,63 @@ const REVERTED = /^This reverts commit ([0-9a-f]{40}|[0-9a-f]{64})\b/m;
 const INDEX = /\nindex ([0-9a-f]+\.\.[0-9a-f]+)/;
 const DELETED = /\ndeleted file mode /;
 
-export function fingerprintOf({ message, path, diff, commit }: Example): Fingerprint {
-  const body = diff.indexOf("\n@@ ");
-  const header = body < 0 ? diff : diff.slice(0, body);
-  const { added, removed, count } = changedKeys(diff);
-  const telling: number[] = [];
-  eachTellingChange(diff, (key) => telling.push(key[0]));
-  const reverted = REVERTED.exec(message)?.[1];
+/** `diff` is that of the example, for who has its bytes at hand. */
+export function fingerprintOf(example: Example, diff = Buffer.from(example.diff)): Fingerprint {
+  const body = example.diff.indexOf("\n@@ ");
+  const header = body < 0 ? example.diff : example.diff.slice(0, body);
+  const { lines, inverse, near, added } = printLines(diff);
+  const reverted = REVERTED.exec(example.message)?.[1];
   return {
-    commit: printKey(keyOf(commit)),
-    change: printKey(joinKeys(keyOf(path), keyOf(INDEX.exec(header)?.[1] ?? diff))),
-    lines: count === 0 ? "" : printKey(joinKeys(removed, added)),
+    commit: printKey(keyOf(example.commit)),
+    change: printKey(joinKeys(keyOf(example.path), keyOf(INDEX.exec(header)?.[1] ?? example.diff))),
+    lines,
     // To delete a file that came in long ago takes nothing back.
-    inverse: count === 0 || DELETED.test(header) ? "" : printKey(joinKeys(added, removed)),
-    near: printBytes(signatureOf(diff)),
-    added: printBytes(new Uint8Array(Uint32Array.from(new Set(telling)).buffer)),
+    inverse: DELETED.test(header) ? "" : inverse,
+    near,
+    added,
     reverts: reverted === undefined ? "" : printKey(keyOf(reverted)),
   };
 }
 
-function changedKeys(diff: string): { readonly added: Key; readonly removed: Key; readonly count: number } {
-  const added = createDigest();
-  const removed = createDigest();
+/** What the changed lines say, all in one pass. */
+function printLines(diff: Buffer): Pick<Fingerprint, "lines" | "inverse" | "near" | "added"> {
+  const sides = { "+": NO_LINES, "-": NO_LINES };
+  const telling = new Set<number>();
   let count = 0;
   eachChangedLine(diff, (sign, start, end) => {
-    (sign === "+" ? added : removed).add(diff, start, end);
+    const line = { start, end };
+    const core = withoutSpace(diff, line);
+    const key = keyOfBytes(diff, core.start, core.end);
+    // Where white space stands counts as well.
+    const space = keyOfSpace(diff, line, core);
+    sides[sign] = joinKeys(joinKeys(sides[sign], space), key);
+    if (sign === "+" && isTelling(diff, core)) telling.add(key[0]);
+    signer.add(sign, diff, core);
     count++;
   });
-  return { added: added.key(), removed: removed.key(), count };
+  return {
+    lines: count === 0 ? "" : printKey(joinKeys(sides["-"], sides["+"])),
+    inverse: count === 0 ? "" : printKey(joinKeys(sides["+"], sides["-"])),
+    near: printBytes(signer.take()),
+    added: printBytes(new Uint8Array(Uint32Array.from(telling).buffer)),
+  };
 }
 
-function printKey(key: Key): string {
-  return key.map((lane) => lane.toString(16).padStart(8, "0")).join("");
+const signer = createSigner();
+const NO_LINES: Key = [0, 0];
+
+/** The key of the white space in front of and behind a line's core. */
+function keyOfSpace(diff: Buffer, line: LineRange, core: LineRange): Key {
+  const before = keyOfBytes(diff, line.start, core.start);
+  return core.end === line.end ? before : joinKeys(before, keyOfBytes(diff, core.end, line.end));
+}
+
+const lanes = Buffer.alloc(8);
+
+function printKey([high, low]: Key): string {
+  lanes.writeUInt32BE(high, 0);
+  lanes.writeUInt32BE(low, 4);
+  return lanes.toString("hex");
 }
 
 function printBytes(bytes: Uint8Array | undefined): string {

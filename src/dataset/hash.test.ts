@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createKeyTable, joinKeys, keyOf } from "./hash.ts";
+import { createKeyTable, joinKeys, keyOf, keyOfBytes } from "./hash.ts";
 
-test("different texts have different keys, pieces have their borders", () => {
+test("different texts have different keys, and pieces of bytes those of their text", () => {
   const texts = Array.from({ length: 20_000 }, (_, i) => `line ${i}`);
   assert.equal(new Set(texts.map((text) => keyOf(text).join())).size, texts.length);
-  assert.deepEqual(keyOf("xxabc", 2, 5), keyOf("abc"));
+  assert.deepEqual(keyOfBytes(Buffer.from("xx abé"), 3, 7), keyOf("abé"));
   assert.notDeepEqual(joinKeys(keyOf("a"), keyOf("b")), joinKeys(keyOf("b"), keyOf("a")));
 });
 

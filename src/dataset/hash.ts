@@ -4,37 +4,23 @@
 /** 64 bits in two lanes. */
 export type Key = readonly [number, number];
 
-/** A hash that takes text piece by piece. */
-export type Digest = {
-  /** The UTF-16 units of `text` from `start` to before `end`, lower-cased by the caller if wanted. */
-  add(text: string, start: number, end: number): void;
-  key(): Key;
-};
-
-export function createDigest(): Digest {
-  let a = 0x9747b28c;
-  let b = 0x2f0b4c47;
-  return {
-    add: (text, start, end) => {
-      for (let at = start; at < end; at++) {
-        const unit = text.charCodeAt(at);
-        a = Math.imul(a ^ unit, 0x85ebca6b);
-        a = (a << 13) | (a >>> 19);
-        b = Math.imul(b ^ unit, 0xc2b2ae35);
-        b = (b << 17) | (b >>> 15);
-      }
-      a = Math.imul(a ^ 0x100, 0x85ebca6b);
-      b = Math.imul(b ^ 0x100, 0xc2b2ae35);
-    },
-    key: () => [mix(a), mix(b)],
-  };
+/** The key of a text. */
+export function keyOf(text: string): Key {
+  return keyOfBytes(Buffer.from(text));
 }
 
-/** The key of one piece of text. */
-export function keyOf(text: string, start = 0, end = text.length): Key {
-  const digest = createDigest();
-  digest.add(text, start, end);
-  return digest.key();
+/** The key of the bytes from `start` to before `end`. */
+export function keyOfBytes(bytes: Uint8Array, start = 0, end = bytes.length): Key {
+  let a = 0x9747b28c;
+  let b = 0x2f0b4c47;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    a = Math.imul(a ^ byte, 0x85ebca6b);
+    a = (a << 13) | (a >>> 19);
+    b = Math.imul(b ^ byte, 0xc2b2ae35);
+    b = (b << 17) | (b >>> 15);
+  }
+  return [mix(a), mix(b)];
 }
 
 /** The key of two keys in this order. */

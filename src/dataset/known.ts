@@ -2,41 +2,63 @@
 // every added line of some length stands there. A Bloom filter (1970) for each side: fixed memory; with four million
 // lines two in ten thousand new ones are taken for known.
 
-import { type Key, keyOf, mix } from "./hash.ts";
+import { type Key, keyOfBytes, mix } from "./hash.ts";
 import { eachChangedLine } from "./near.ts";
 
 /** Shorter lines stand everywhere and tell nothing. */
 export const TELLING_LENGTH = 25;
 
+const NEWLINE = 10;
+
 /** The lines of at least 25 characters of a text, the white space around them taken off, as keys. */
 export function eachTellingLine(text: string, found: (key: Key) => void): void {
-  for (let at = 0; at < text.length; ) {
-    let end = text.indexOf("\n", at);
-    if (end < 0) end = text.length;
-    tell(text, { start: at, end }, found);
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    let end = bytes.indexOf(NEWLINE, at);
+    if (end < 0) end = bytes.length;
+    tell(bytes, { start: at, end }, found);
     at = end + 1;
   }
 }
 
 /** The same of the lines that a diff adds. */
 export function eachTellingChange(diff: string, found: (key: Key) => void): void {
-  eachChangedLine(diff, (sign, start, end) => {
-    if (sign === "+") tell(diff, { start, end }, found);
+  const bytes = Buffer.from(diff);
+  eachChangedLine(bytes, (sign, start, end) => {
+    if (sign === "+") tell(bytes, { start, end }, found);
   });
 }
 
-type Range = { readonly start: number; readonly end: number };
+/** Where a line stands in bytes, without its newline. */
+export type LineRange = { readonly start: number; readonly end: number };
 
-function tell(text: string, range: Range, found: (key: Key) => void): void {
-  let { start, end } = range;
-  if (end - start < TELLING_LENGTH) return;
-  while (start < end && isSpace(text.charCodeAt(start))) start++;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
-  if (end - start >= TELLING_LENGTH) found(keyOf(text, start, end));
+function tell(bytes: Uint8Array, line: LineRange, found: (key: Key) => void): void {
+  if (line.end - line.start < TELLING_LENGTH) return;
+  const core = withoutSpace(bytes, line);
+  if (isTelling(bytes, core)) found(keyOfBytes(bytes, core.start, core.end));
 }
 
-function isSpace(code: number): boolean {
-  return code === 32 || (code >= 9 && code <= 13);
+/** A line without the white space around it. */
+export function withoutSpace(bytes: Uint8Array, { start, end }: LineRange): LineRange {
+  while (start < end && isSpace(bytes[start]!)) start++;
+  while (end > start && isSpace(bytes[end - 1]!)) end--;
+  return { start, end };
+}
+
+/** Whether a line without white space around it is long enough, in UTF-16 units. */
+export function isTelling(bytes: Uint8Array, { start, end }: LineRange): boolean {
+  if (end - start < TELLING_LENGTH) return false;
+  let units = 0;
+  for (let at = start; at < end && units < TELLING_LENGTH; at++) {
+    const byte = bytes[at]!;
+    // A byte that continues a character counts for nothing, the first of four for two.
+    if ((byte & 0xc0) !== 0x80) units += byte >= 0xf0 ? 2 : 1;
+  }
+  return units >= TELLING_LENGTH;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 32 || (byte >= 9 && byte <= 13);
 }
 
 const BITS = 27;

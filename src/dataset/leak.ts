@@ -1,18 +1,12 @@
 // Measures how much of what is tested also stands in what is learned from, after our division and, to compare with,
-// after a random one of the same examples. Exact, and from the files alone: it knows nothing of how they were divided.
+// after a random one of the same examples. Exact, and from the examples alone: it knows nothing of how they were divided.
 // The measure: an added line of at least 25 characters that stands anywhere in an old content or a diff to learn from,
 // and an answer whose every such line does.
 
 import { createRandom } from "../base/random.ts";
 import type { Example, Split } from "./example.ts";
-import { createKeyTable, type Key } from "./hash.ts";
+import { createKeyTable, type Key, type KeyTable } from "./hash.ts";
 import { eachTellingChange, eachTellingLine } from "./known.ts";
-import { readExamples } from "./store.ts";
-
-/** Both shares of a dataset on disk; reads it three times. */
-export function leakReport(folder: string, seed = 0): LeakReport {
-  return measureLeak((split) => readExamples(folder, split), seed);
-}
 
 /** Counts of what is tested and of what of it is known. */
 export type LeakShare = {
@@ -27,82 +21,94 @@ export type LeakShare = {
 
 export type LeakReport = { readonly divided: LeakShare; readonly random: LeakShare };
 
-const SIDES: readonly Split[] = ["train", "validation", "test"];
+/** Two passes over a dataset, each over the examples of train, validation and test in their order. */
+export type LeakMeter = {
+  /** First pass: takes what is tested. */
+  test(example: Example, split: Split): void;
+  /** Second pass: takes what is learned from. */
+  learn(example: Example, split: Split): void;
+  report(): LeakReport;
+};
 
 /**
- * Both shares of a dataset; `read` gives a side's examples and is called three times for each. The random division draws
- * as many examples for the test, one by one, whatever their commits.
+ * A meter for a dataset with so many examples on each side. The random division draws as many examples for the test,
+ * one by one, whatever their commits. In memory are eight bytes for each line of what is tested.
  */
-export function measureLeak(read: (split: Split) => Iterable<Example>, seed = 0): LeakReport {
-  const sizes = SIDES.map((split) => countOf(read(split)));
-  const drawn = drawTest(sizes, seed);
-  const learned = { divided: createLineSet(), random: createLineSet() };
-  eachExample(read, (example, split, index) => {
-    if (split === "train") learned.divided.add(example);
-    if (drawn[index] === 0) learned.random.add(example);
-  });
-  const shares = { divided: createShare(learned.divided), random: createShare(learned.random) };
-  eachExample(read, (example, split, index) => {
-    if (split === "test") shares.divided.add(example);
-    if (drawn[index] === 1) shares.random.add(example);
-  });
-  return { divided: shares.divided.read(), random: shares.random.read() };
-}
-
-function countOf(examples: Iterable<Example>): number {
-  let count = 0;
-  for (const _ of examples) count++;
-  return count;
-}
-
-/** 1 for the examples of a random test side, 2 for those of a validation side of the same size, 0 for the others. */
-function drawTest(sizes: readonly number[], seed: number): Uint8Array {
-  const [train = 0, validation = 0, test = 0] = sizes;
-  const sides = [
-    ...Array<number>(train).fill(0),
-    ...Array<number>(validation).fill(2),
-    ...Array<number>(test).fill(1),
-  ];
-  return Uint8Array.from(createRandom(seed).shuffle(sides));
-}
-
-function eachExample(
-  read: (split: Split) => Iterable<Example>,
-  visit: (example: Example, split: Split, index: number) => void,
-): void {
-  let index = 0;
-  for (const split of SIDES) for (const example of read(split)) visit(example, split, index++);
-}
-
-/** Every telling line of examples. */
-function createLineSet() {
-  const lines = createKeyTable();
-  const keep = (key: Key) => lines.put(key, 0);
+export function createLeakMeter(sizes: Readonly<Record<Split, number>>, seed = 0): LeakMeter {
+  const drawn = drawSides(sizes, seed);
+  const wanted = createKeyTable();
+  const shares = { divided: createShare(wanted), random: createShare(wanted) };
+  const places = { tested: 0, learned: 0 };
   return {
-    has: (key: Key) => lines.get(key) !== undefined,
-    add: ({ old, diff }: Example) => {
-      if (old !== null) eachTellingLine(old, keep);
-      eachTellingChange(diff, keep);
+    test: (example, split) => {
+      const side = drawn[places.tested++];
+      if (split === "test") shares.divided.test(example);
+      if (side === RANDOM_TEST) shares.random.test(example);
     },
-  };
-}
-
-function createShare(learned: { has(key: Key): boolean }) {
-  const counts = { examples: 0, answers: 0, knownAnswers: 0, lines: 0, knownLines: 0 };
-  return {
-    add: ({ diff }: Example) => {
-      let [lines, known] = [0, 0];
-      eachTellingChange(diff, (key) => {
-        lines++;
-        if (learned.has(key)) known++;
+    learn: (example, split) => {
+      const side = drawn[places.learned++];
+      const learners = [
+        ...(split === "train" ? [shares.divided] : []),
+        ...(side === RANDOM_TRAIN ? [shares.random] : []),
+      ];
+      if (learners.length === 0) return;
+      eachLine(example, (key) => {
+        if (wanted.get(key) !== undefined) for (const share of learners) share.learn(key);
       });
-      counts.examples++;
-      counts.lines += lines;
-      counts.knownLines += known;
-      if (lines === 0) return;
-      counts.answers++;
-      if (known === lines) counts.knownAnswers++;
     },
-    read: (): LeakShare => ({ ...counts }),
+    report: () => ({ divided: shares.divided.read(), random: shares.random.read() }),
   };
+}
+
+const RANDOM_TRAIN = 0;
+const RANDOM_TEST = 1;
+const RANDOM_VALIDATION = 2;
+
+function drawSides({ train, validation, test }: Readonly<Record<Split, number>>, seed: number): Uint8Array {
+  const sides = new Uint8Array(train + validation + test).fill(RANDOM_TRAIN);
+  sides.fill(RANDOM_VALIDATION, train, train + validation).fill(RANDOM_TEST, train + validation);
+  return Uint8Array.from(createRandom(seed).shuffle([...sides]));
+}
+
+function eachLine({ old, diff }: Example, found: (key: Key) => void): void {
+  if (old !== null) eachTellingLine(old, found);
+  eachTellingChange(diff, found);
+}
+
+/** What one division tests, and which of its lines it has learned. */
+function createShare(wanted: KeyTable) {
+  const learned = createKeyTable();
+  const answers: Uint32Array[] = [];
+  let examples = 0;
+  return {
+    test: ({ diff }: Example) => {
+      const lanes: number[] = [];
+      eachTellingChange(diff, (key) => {
+        wanted.put(key, 0);
+        lanes.push(...key);
+      });
+      examples++;
+      if (lanes.length > 0) answers.push(Uint32Array.from(lanes));
+    },
+    learn: (key: Key) => learned.put(key, 0),
+    read: (): LeakShare => {
+      const known = answers.map((lanes) => countKnown(lanes, learned));
+      const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
+      return {
+        examples,
+        answers: answers.length,
+        knownAnswers: answers.filter((lanes, i) => known[i] === lanes.length / 2).length,
+        lines: sum(answers.map((lanes) => lanes.length / 2)),
+        knownLines: sum(known),
+      };
+    },
+  };
+}
+
+function countKnown(lanes: Uint32Array, learned: KeyTable): number {
+  let known = 0;
+  for (let at = 0; at < lanes.length; at += 2) {
+    if (learned.get([lanes[at]!, lanes[at + 1]!]) !== undefined) known++;
+  }
+  return known;
 }

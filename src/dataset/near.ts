@@ -17,85 +17,141 @@ export const NEAR = 0.7;
 const LEAST_EQUAL = Math.ceil(BINS * (NEAR * (255 / 256) + 1 / 256));
 
 const EMPTY = 0xffffffff;
-const minima = new Uint32Array(BINS);
 
-/** 128 bytes that agree in as many places as two diffs share runs of words; `undefined` for fewer than five words. */
+/** Takes the changed lines of a diff one by one and gives their signature. */
+export type Signer = {
+  add(sign: Sign, bytes: Uint8Array, line: { readonly start: number; readonly end: number }): void;
+  /** 128 bytes that agree in as many places as two changes share runs of words; `undefined` for fewer than five words.
+   * The next line is the first of another diff. */
+  take(): Uint8Array | undefined;
+};
+
+/** Of a changed line: added or removed. */
+export type Sign = "+" | "-";
+
+/** The signature of a diff. */
 export function signatureOf(diff: string): Uint8Array | undefined {
-  minima.fill(EMPTY);
-  const added = createShingler(1);
-  const removed = createShingler(2);
-  eachChangedLine(diff, (sign, start, end) => {
-    (sign === "+" ? added : removed).addLine(diff, start, end);
-  });
-  if (added.count() + removed.count() === 0) return undefined;
+  const bytes = Buffer.from(diff);
+  const signer = createSigner();
+  eachChangedLine(bytes, (sign, start, end) => signer.add(sign, bytes, { start, end }));
+  return signer.take();
+}
+
+export function createSigner(): Signer {
+  const minima = new Uint32Array(BINS);
+  const words = { "+": createWords(), "-": createWords() };
+  return {
+    add: (sign, bytes, { start, end }) => words[sign].addLine(bytes, start, end),
+    take: () => {
+      minima.fill(EMPTY);
+      // The seed keeps what is added apart from what is removed: to take away what came earlier is not the same change.
+      const runs = lowerMinima(minima, words["+"].take(), 1) + lowerMinima(minima, words["-"].take(), 2);
+      return runs === 0 ? undefined : signatureFrom(minima);
+    },
+  };
+}
+
+/** Lowers the minima by each run of five words, and returns how many there are. */
+function lowerMinima(minima: Uint32Array, words: Uint32Array, seed: number): number {
+  for (let end = WORDS; end <= words.length; end++) {
+    let run = seed;
+    for (let at = end - WORDS; at < end; at++) run = Math.imul(run, 0x9e3779b1) + words[at]!;
+    run = mix(run);
+    // The lowest seven bits choose the bin, the others are compared.
+    const bin = run % BINS;
+    if (run < minima[bin]!) minima[bin] = run;
+  }
+  return Math.max(0, words.length - WORDS + 1);
+}
+
+function signatureFrom(minima: Uint32Array): Uint8Array {
   const signature = new Uint8Array(BINS);
-  // The bin goes in, so that bins with the same minimum do not agree by chance all at once.
   for (let bin = 0; bin < BINS; bin++) {
-    signature[bin] = mix(minima[fullBin(bin)]! + Math.imul(bin, 0x9e3779b1));
+    let full = bin;
+    for (let draw = 0; minima[full] === EMPTY; draw++) full = drawFor(bin, draw);
+    // The bin goes in, so that bins with the same minimum do not agree by chance all at once.
+    signature[bin] = mix(minima[full]! + Math.imul(bin, 0x9e3779b1));
   }
   return signature;
 }
 
-/** The bin itself, or the first full one of those that are drawn for it, the same for every change. */
-function fullBin(bin: number): number {
-  let found = bin;
-  for (let draw = 1; minima[found] === EMPTY; draw++) found = mix(bin * 0x10001 + draw * 0x9e3779b1) % BINS;
-  return found;
+// Of a short change most bins are empty, and many draws are made for each: the first ones are looked up.
+const DRAWS = 256;
+const draws = Uint8Array.from({ length: BINS * DRAWS }, (_, at) =>
+  computeDraw(Math.floor(at / DRAWS), at % DRAWS),
+);
+
+/** The bins that are tried in place of an empty one, the same for every change. */
+function drawFor(bin: number, draw: number): number {
+  return draw < DRAWS ? draws[bin * DRAWS + draw]! : computeDraw(bin, draw);
 }
+
+function computeDraw(bin: number, draw: number): number {
+  return mix(bin * 0x10001 + (draw + 1) * 0x9e3779b1) % BINS;
+}
+
+/** Takes lines and gives a number for each of their words; runs of words go on across lines. */
+function createWords() {
+  let hashes = new Uint32Array(1 << 10);
+  let count = 0;
+  return {
+    addLine: (bytes: Uint8Array, start: number, end: number) => {
+      // A word has one byte or more, and one between it and the next.
+      const most = count + ((end - start + 1) >> 1);
+      if (most > hashes.length) {
+        const larger = new Uint32Array(2 * most);
+        larger.set(hashes);
+        hashes = larger;
+      }
+      count = hashWords(bytes, { start, end }, { hashes, count });
+    },
+    take: () => {
+      const taken = hashes.subarray(0, count);
+      count = 0;
+      return taken;
+    },
+  };
+}
+
+type Line = { readonly start: number; readonly end: number };
+type Hashes = { readonly hashes: Uint32Array; readonly count: number };
+
+/** Adds the hashes of a line's words and returns how many there are then. */
+function hashWords(bytes: Uint8Array, { start, end }: Line, { hashes, count }: Hashes): number {
+  let filled = count;
+  let hash = 0;
+  for (let at = start; at < end; at++) {
+    const unit = WORD_BYTES[bytes[at]!]!;
+    if (unit !== 0) hash = Math.imul(hash ^ unit, 0x01000193) + 0x9e37;
+    else if (hash !== 0) {
+      hashes[filled++] = hash;
+      hash = 0;
+    }
+  }
+  if (hash !== 0) hashes[filled++] = hash;
+  return filled;
+}
+
+/** The bytes of words, letters in lower case; 0 for what stands between words. All of what is not ASCII are words. */
+const WORD_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const isWord = (byte >= 97 && byte <= 122) || (byte >= 48 && byte <= 57) || byte === 95 || byte > 127;
+  if (isWord) return byte;
+  return byte >= 65 && byte <= 90 ? byte + 32 : 0;
+});
+
+const HUNK = Buffer.from("\n@@ ");
+const [NEWLINE, PLUS, MINUS] = [10, 43, 45];
 
 /** Calls `found` for each added and removed line of a diff with where its text starts and ends. */
-export function eachChangedLine(
-  diff: string,
-  found: (sign: "+" | "-", start: number, end: number) => void,
-): void {
-  const first = diff.indexOf("\n@@ ");
+export function eachChangedLine(diff: Buffer, found: (sign: Sign, start: number, end: number) => void): void {
+  const first = diff.indexOf(HUNK);
   for (let at = first < 0 ? diff.length : first + 1; at < diff.length; ) {
-    let end = diff.indexOf("\n", at);
-    if (end < 0) end = diff.length;
-    const code = diff.charCodeAt(at);
-    if (code === 43) found("+", at + 1, end);
-    else if (code === 45) found("-", at + 1, end);
+    let end = at;
+    while (end < diff.length && diff[end] !== NEWLINE) end++;
+    if (diff[at] === PLUS) found("+", at + 1, end);
+    else if (diff[at] === MINUS) found("-", at + 1, end);
     at = end + 1;
   }
-}
-
-/** Takes lines and lowers the minima by each run of five words, runs across lines included. The seed keeps what is
- * added apart from what is removed: to take away what came earlier is not the same change. */
-function createShingler(seed: number) {
-  const last = new Uint32Array(WORDS);
-  let words = 0;
-  const addWord = (hash: number) => {
-    last[words++ % WORDS] = hash;
-    if (words < WORDS) return;
-    let shingle = seed;
-    for (let back = WORDS; back > 0; back--) {
-      shingle = Math.imul(shingle, 0x9e3779b1) + last[(words - back) % WORDS]!;
-    }
-    shingle = mix(shingle);
-    // The lowest seven bits choose the bin, the others are compared.
-    const bin = shingle % BINS;
-    if (shingle < minima[bin]!) minima[bin] = shingle;
-  };
-  return {
-    addLine: (text: string, start: number, end: number) => {
-      let hash = 0;
-      for (let at = start; at <= end; at++) {
-        const unit = at < end ? wordUnit(text.charCodeAt(at)) : 0;
-        if (unit !== 0) hash = Math.imul(hash ^ unit, 0x01000193) + 0x9e37;
-        else if (hash !== 0) {
-          addWord(hash >>> 0);
-          hash = 0;
-        }
-      }
-    },
-    count: () => Math.max(0, words - WORDS + 1),
-  };
-}
-
-/** A unit of a word, letters in lower case; 0 for what stands between words. */
-function wordUnit(code: number): number {
-  if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code === 95 || code > 127) return code;
-  return code >= 65 && code <= 90 ? code + 32 : 0;
 }
 
 /** Signatures with the rank of their side each. */
@@ -109,28 +165,35 @@ const CHUNK = 4096;
 /** So many changes are kept for the same band; more of them are the same boilerplate again. */
 const CROWD = 4;
 
+/** A place of the table: which change, from 1 on, and eight bits of its band's hash, which tell most others apart. */
+const INDEX_BITS = 24;
+const INDEX = 2 ** INDEX_BITS - 1;
+
+/** For up to 16 million changes. */
 export function createNearIndex(): NearIndex {
   const chunks: Uint8Array[] = [];
   const ranks: number[] = [];
   let table = new Uint32Array(1 << 12);
   let taken = 0;
   /** Calls `visit` with each change that has the same band, until it returns true; returns the free place behind. */
-  const walk = (signature: Uint8Array, band: number, visit: (index: number) => boolean) => {
+  const walk = (signature: Uint8Array, band: Band, visit: (index: number) => boolean) => {
     const mask = table.length - 1;
-    let place = bandHash(signature, band) & mask;
+    let place = band.hash & mask;
     for (; table[place] !== 0; place = (place + 1) & mask) {
-      const index = table[place]! - 1;
-      if (equalPlaces(chunks, { index, signature, from: band * ROWS, rows: ROWS }) === ROWS && visit(index))
-        return -1;
+      const entry = table[place]!;
+      if (entry >>> INDEX_BITS !== band.hash >>> INDEX_BITS) continue;
+      const index = (entry & INDEX) - 1;
+      if (countEqual(chunks, { index, signature }, band) === ROWS && visit(index)) return -1;
     }
     return place;
   };
   const insert = (index: number, signature: Uint8Array) => {
-    for (let band = 0; band < BANDS; band++) {
+    for (let from = 0; from < BINS; from += ROWS) {
+      const band = bandAt(signature, from);
       let crowd = 0;
       const place = walk(signature, band, () => ++crowd >= CROWD);
       if (place < 0) continue;
-      table[place] = index + 1;
+      table[place] = (band.hash & ~INDEX) | (index + 1);
       taken++;
     }
   };
@@ -145,8 +208,10 @@ export function createNearIndex(): NearIndex {
   return {
     hasEarlier: (signature, rank) => {
       const isNear = (index: number) =>
-        ranks[index]! < rank && equalPlaces(chunks, { index, signature, from: 0, rows: BINS }) >= LEAST_EQUAL;
-      for (let band = 0; band < BANDS; band++) if (walk(signature, band, isNear) < 0) return true;
+        ranks[index]! < rank && countEqual(chunks, { index, signature }, WHOLE) >= LEAST_EQUAL;
+      for (let from = 0; from < BINS; from += ROWS) {
+        if (walk(signature, bandAt(signature, from), isNear) < 0) return true;
+      }
       return false;
     },
     add: (signature, rank) => {
@@ -159,22 +224,25 @@ export function createNearIndex(): NearIndex {
   };
 }
 
-function bandHash(signature: Uint8Array, band: number): number {
-  let hash = band;
-  for (let row = band * ROWS; row < (band + 1) * ROWS; row++)
-    hash = Math.imul(hash, 0x9e3779b1) + signature[row]!;
-  return mix(hash);
+/** Rows of a signature that are looked up together. */
+type Band = { readonly from: number; readonly rows: number; readonly hash: number };
+
+const WHOLE: Band = { from: 0, rows: BINS, hash: 0 };
+
+function bandAt(signature: Uint8Array, from: number): Band {
+  let hash = from / ROWS;
+  for (let row = from; row < from + ROWS; row++) hash = Math.imul(hash, 0x9e3779b1) + signature[row]!;
+  return { from, rows: ROWS, hash: mix(hash) };
 }
 
-type Comparison = {
-  readonly index: number;
-  readonly signature: Uint8Array;
-  readonly from: number;
-  readonly rows: number;
-};
+type Comparison = { readonly index: number; readonly signature: Uint8Array };
 
-/** In how many of the rows a kept signature agrees. */
-function equalPlaces(chunks: readonly Uint8Array[], { index, signature, from, rows }: Comparison): number {
+/** In how many rows of a band a kept signature agrees. */
+function countEqual(
+  chunks: readonly Uint8Array[],
+  { index, signature }: Comparison,
+  { from, rows }: Band,
+): number {
   const chunk = chunks[Math.floor(index / CHUNK)]!;
   const at = (index % CHUNK) * BINS;
   let equal = 0;

@@ -1,5 +1,6 @@
 // Turns prompts and answers into ids, for training and for use alike: prompt and answer are encoded apart, so that
-// the border between them is always a border between tokens. BOS where the tokenizer's reference puts it.
+// the border between them is always a border between tokens. BOS where the tokenizer's reference puts it, and EOS behind
+// what an encoder reads.
 
 import { type Result, success } from "../base/result.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -28,7 +29,7 @@ export async function renderTexts(
 ): Promise<readonly Rendered[]> {
   const ids = await tokenizer.encodeBatch(texts.flatMap(({ prompt, answer }) => [prompt, answer]));
   return texts.map(({ answer, weight }, i) => {
-    const prompt = withBos(tokenizer, ids[2 * i]!);
+    const prompt = asPrompt(tokenizer, ids[2 * i]!);
     const whole = [...prompt, ...ids[2 * i + 1]!, tokenizer.eosId];
     return {
       ids: Int32Array.from(whole),
@@ -62,9 +63,13 @@ export async function renderPrompt(
   format: Format,
   request: Request,
 ): Promise<readonly number[]> {
-  return withBos(tokenizer, await tokenizer.encode(format.prompt(request)));
+  return asPrompt(tokenizer, await tokenizer.encode(format.prompt(request)));
 }
 
-function withBos(tokenizer: Tokenizer, ids: readonly number[]): readonly number[] {
-  return tokenizer.addBos && tokenizer.bosId !== undefined ? [tokenizer.bosId, ...ids] : ids;
+function asPrompt(
+  { addBos, bosId, closesPrompt, eosId }: Tokenizer,
+  ids: readonly number[],
+): readonly number[] {
+  const begin = addBos && bosId !== undefined ? [bosId] : [];
+  return [...begin, ...ids, ...(closesPrompt ? [eosId] : [])];
 }

@@ -49,8 +49,9 @@ export function checkRoundTrip(example: Example, newBlob: Blob | null): Result<P
 
 /** The object id that git gives to a text. */
 export function blobId(text: string, algorithm: Blob["algorithm"]): string {
-  const bytes = Buffer.from(text);
-  return createHash(algorithm).update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+  return createHash(algorithm)
+    .update(`blob ${Buffer.byteLength(text)}\0${text}`)
+    .digest("hex");
 }
 
 function isBlob(text: string | null, blob: Blob | null): boolean {

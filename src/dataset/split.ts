@@ -8,7 +8,7 @@ import type { OptionTable, Values } from "../base/options.ts";
 import type { Example, Split } from "./example.ts";
 import { type Fingerprint, fingerprintOf, readBytes, readKey, readNumbers } from "./fingerprint.ts";
 import { createKeyTable, type Key, type KeyTable } from "./hash.ts";
-import { createKnownLines } from "./known.ts";
+import { createKnownLines, eachTellingLine } from "./known.ts";
 import { createNearIndex } from "./near.ts";
 
 /** How a history is divided. */
@@ -158,6 +158,8 @@ export type DivisionReport = Readonly<
 export type Division = {
   /** Takes every example in the order of their commits and says what it shares with one of an older side. */
   place(print: Fingerprint, split: Split): Aside | undefined;
+  /** Takes an old content of a side whose lines were not added by examples that were placed before. */
+  know(old: string, split: Split): void;
   report(): DivisionReport;
 };
 
@@ -180,6 +182,9 @@ export function createDivision(): Division {
       // Nothing is newer than the test side, so nothing is looked for there.
       if (aside === undefined && rank < RANKS.test) memory.add(marks, rank);
       return aside;
+    },
+    know: (old, split) => {
+      if (RANKS[split] < RANKS.test) memory.know(old, RANKS[split]);
     },
     report: () => structuredClone(counts),
   };
@@ -224,6 +229,11 @@ function createMemory() {
         return aside("near-duplicate", "nearly the same changed lines");
       }
       return known.hasAll(marks.added, rank) ? aside("near-duplicate", "every added line") : undefined;
+    },
+    know: (old: string, rank: number) => {
+      const lines: number[] = [];
+      eachTellingLine(old, (key) => lines.push(key[0]));
+      known.add(Uint32Array.from(lines), rank);
     },
     addCommit: ({ commit }: Marks, rank: number) => commits.put(commit, rank),
     add: (marks: Marks, rank: number) => {

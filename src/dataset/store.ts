@@ -30,6 +30,8 @@ export type DatasetManifest = {
   readonly counters: Readonly<Record<string, number>>;
   /** Examples kept and set aside on each side; absent in older datasets. */
   readonly division?: Readonly<Record<string, unknown>>;
+  /** Test answers that stand in train, once they were looked for. */
+  readonly leak?: Readonly<Record<string, unknown>>;
   readonly options: Readonly<Record<string, unknown>>;
   /** Where and when it was made, as plain data of the caller. */
   readonly created: Readonly<Record<string, unknown>>;
@@ -185,6 +187,11 @@ function parseObject(line: string, place: string): Record<string, unknown> {
 /** Whether a folder holds a whole dataset. */
 export function hasManifest(folder: string): boolean {
   return existsSync(join(folder, MANIFEST));
+}
+
+/** Adds to the manifest what was found out about a dataset after it was made. */
+export function addToManifest(folder: string, found: Pick<DatasetManifest, "leak">): void {
+  writeJson(join(folder, MANIFEST), { ...readManifest(folder), ...found });
 }
 
 /** The manifest of a dataset; a `UserError` where there is no whole dataset. */

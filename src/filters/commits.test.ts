@@ -16,6 +16,8 @@ test("programs are told from people whose names resemble theirs", () => {
     "jade-bot",
     "GitHub Actions Bot",
     "ESLint Jenkins",
+    "jenkins",
+    "jenkins-ci",
     "snyk-bot",
   ];
   const people = [
@@ -24,6 +26,8 @@ test("programs are told from people whose names resemble theirs", () => {
     "Robot Johnson",
     "Botond",
     "Travis Miller",
+    "Alan Jenkins",
+    "jim jenkins",
     "A. Bothwell",
     "Renate",
   ];

@@ -16,7 +16,7 @@ const PROGRAMS = [
     "allcontributors",
     "semantic-release",
   ],
-  ...["github-actions", "github actions", "travis ci", "circleci", "azure pipelines", "jenkins", "weblate"],
+  ...["github-actions", "github actions", "travis ci", "circleci", "azure pipelines", "weblate"],
   ...[
     "transifex",
     "crowdin",
@@ -32,11 +32,14 @@ const PROGRAMS = [
 const BOT_NAME = new RegExp(
   `\\[bot\\]|(?:^|[\\s_-])bot(?:$|[\\s_-])|[a-z]Bot$|(?:^|\\W)(?:${PROGRAMS.join("|")})(?:$|\\W)`,
 );
+/** Jenkins is a family name too: alone, or behind a name that no person has, such as ESLint, it is the program. */
+const JENKINS = /^(?:\w*[A-Z]\w*[A-Z]\w*[\s_-])?[Jj]enkins(?:[\s_-]?(?:CI|ci))?$/;
 const BOT_MAIL = /\[bot\]@|(?:^|[._+-])bot@|^(?:jenkins|travis|buildbot|ci|github-actions|renovate)@/i;
 
 /** A program wrote it. */
 export function judgeBot({ author, mail }: CommitFacts): Verdict | undefined {
-  const isBot = BOT_NAME.test(author) || BOT_NAME.test(author.toLowerCase()) || BOT_MAIL.test(mail);
+  const isNamed = BOT_NAME.test(author) || BOT_NAME.test(author.toLowerCase()) || JENKINS.test(author);
+  const isBot = isNamed || BOT_MAIL.test(mail);
   return isBot ? { reason: "bot", detail: author } : undefined;
 }
 

@@ -10,6 +10,9 @@ const HEAD_LINES = 15;
 /** A comment's start, so that a program that prints such a header is not taken for its output. */
 const COMMENT = /^\s*(?:\/\/|\/\*|\*|#|--|;|%|<!--|"""|'''|\{-|\(\*|dnl\b|rem\b|@rem\b)/i;
 
+/** A word of every mark. */
+const MADE = /generated|created/i;
+
 /** Marks within a comment's text; `\b` keeps them apart from names in code. */
 const MARKS: readonly RegExp[] = [
   /(?:^|\s)@generated(?:\s|$|[.*])/,
@@ -22,14 +25,14 @@ const MARKS: readonly RegExp[] = [
 
 /** A tool's own words in the head of the old content, or of a created file's new one. */
 export function judgeGenerated({ old, diff }: ChangeFacts): Verdict | undefined {
-  const head = old === null ? addedLines(diff, HEAD) : old.slice(0, HEAD).split("\n");
-  const mark = findMark(head.slice(0, HEAD_LINES));
+  const head = old === null ? addedLines(diff, HEAD).join("\n") : old.slice(0, HEAD);
+  const mark = MADE.test(head) ? findMark(head.split("\n", HEAD_LINES)) : undefined;
   return mark === undefined ? undefined : { reason: "generated", detail: `"${mark}"` };
 }
 
 function findMark(head: readonly string[]): string | undefined {
   for (const [at, line] of head.entries()) {
-    if (!/generated|created/i.test(line) || !COMMENT.test(line)) continue;
+    if (!MADE.test(line) || !COMMENT.test(line)) continue;
     // The two halves of "generated, do not edit" may stand on two lines.
     const near = [head[at - 1], line, head[at + 1]]
       .filter((text) => text !== undefined && COMMENT.test(text))
@@ -61,10 +64,12 @@ export function judgeMinified({ path, old, diff }: ChangeFacts): Verdict | undef
     : undefined;
 }
 
-/** The average length of a text's lines, 0 where no line is very long. */
+/** The average length of a text's lines, 0 where no line is very long, or as soon as there are enough lines. */
 function averageLine(text: string): number {
+  const enough = text.length / AVERAGE;
   let [lines, longest, start] = [0, 0, 0];
   for (let end = 0; end >= 0; start = end + 1) {
+    if (lines >= enough) return 0;
     end = text.indexOf("\n", start);
     longest = Math.max(longest, (end < 0 ? text.length : end) - start);
     lines++;
@@ -102,21 +107,24 @@ export function judgeWhitespace({ path, old, diff, newOid }: ChangeFacts): Verdi
     const stop = end < 0 ? diff.length : end;
     const sign = diff.charCodeAt(at);
     if (sign === 43 || sign === 45) (sign === 43 ? added : removed).push(diff.slice(at + 1, stop));
-    else if (sign !== 92 && removed.count() !== added.count()) return undefined;
+    else if (sign !== 92 && removed.take() !== added.take()) return undefined;
     at = stop + 1;
   }
-  return removed.text() === added.text() ? { reason: "whitespace-only" } : undefined;
+  return removed.take() === added.take() ? { reason: "whitespace-only" } : undefined;
 }
 
-/** Lines with every gap as one space, the empty ones left out. */
+/** Lines with every gap as one space, the empty ones left out, until they are taken. */
 function createDigest(isIndented: boolean) {
-  const lines: string[] = [];
+  let lines: string[] = [];
   return {
     push: (line: string) => {
       const bare = isIndented ? line.trimEnd() : line.trim().replace(/\s+/g, " ");
       if (bare !== "") lines.push(bare);
     },
-    count: () => lines.length,
-    text: () => lines.join("\n"),
+    take: () => {
+      const text = lines.join("\n");
+      lines = [];
+      return text;
+    },
   };
 }

@@ -93,6 +93,7 @@ export function createFilter(options: FilterOptions, repository: RepositoryRules
   const isOn = (name: FilterName) => !options.keep.includes(name);
   const isForced = createMatcher(options.force_include);
   const judgeCommit = commitJudge(options, isOn);
+  const weigh = perCommit(({ message }) => (isOn("message-quality") ? weighMessage(message) : 1));
   const judgeName = pathJudge(options, repository, isOn);
   const judgeContent = contentJudge(readAttributes(repository.attributes), isOn);
   const scanner = isOn("secret") ? createScanner() : undefined;
@@ -107,7 +108,7 @@ export function createFilter(options: FilterOptions, repository: RepositoryRules
     },
     byContent: (commit, change) =>
       (isForced(change.path) ? undefined : judgeContent(change)) ?? scanner?.scan(commit, change),
-    weigh: (commit) => (isOn("message-quality") ? weighMessage(commit.message) : 1),
+    weigh,
   };
 }
 
@@ -122,8 +123,17 @@ function commitJudge(options: FilterOptions, isOn: IsOn): Record<"byPerson" | "b
     ...(isOn("cherry-pick") ? [judgeCherryPick] : []),
   ];
   return {
-    byPerson: (commit) => judgeAuthor(options, commit),
-    byRule: (commit) => firstVerdict(rules, commit),
+    byPerson: perCommit((commit) => judgeAuthor(options, commit)),
+    byRule: perCommit((commit) => firstVerdict(rules, commit)),
+  };
+}
+
+/** Remembers the last answer: records that follow each other are mostly of one commit. */
+function perCommit<T>(ask: (commit: CommitFacts) => T): (commit: CommitFacts) => T {
+  let last: { readonly hash: string; readonly answer: T } | undefined;
+  return (commit) => {
+    if (last?.hash !== commit.hash) last = { hash: commit.hash, answer: ask(commit) };
+    return last.answer;
   };
 }
 

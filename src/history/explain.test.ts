@@ -61,6 +61,11 @@ test("a file is named with the commit, before or after a rename; merges and what
     );
     assert.equal(before!.records[0]?.newPath, "deep/edited.txt");
     assert.deepEqual(before, after);
+    const pathsOf = async (target: string) => (await explain(paths, target)).records.map(({ path }) => path);
+    assert.deepEqual(await pathsOf(`${third}:./deep/`), ["moved-edited.txt", "moved.txt"]);
+    assert.deepEqual(await pathsOf(`${third}:`), await pathsOf(third));
+    const root = (await git(["rev-list", "--reverse", "main"], { cwd: repository })).split("\n")[0]!;
+    assert.deepEqual(await pathsOf(`${root}:"tab\\there"`), ["tab\there"]);
     const merge = (await git(["rev-list", "--merges", "main"], { cwd: repository })).trim();
     assert.match((await explain(paths, merge)).note!, /^It is a merge/);
     await assert.rejects(explain(paths, "nothing"), /^UserError: Expected a commit of .*, found "nothing"/);

@@ -4,8 +4,10 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
+import { showText } from "../base/show.ts";
 import type { Split } from "../dataset/example.ts";
 import { type Dropped, readManifest, splitPath, splits } from "../dataset/store.ts";
+import { quotePath, unquotePath } from "../patch/path.ts";
 import type { Change, LogCommit } from "./change.ts";
 import { runGit } from "./git.ts";
 import { readLog } from "./log.ts";
@@ -38,7 +40,8 @@ export type Explanation = {
   readonly records: readonly ExplainedRecord[];
 };
 
-/** Explains `target`, a commit as git takes it, or COMMIT:PATH; a `UserError` when there is no such thing. */
+/** Explains `target`, a commit as git takes it, or COMMIT:PATH, the path of a file or folder; a `UserError` when there is
+ * no such thing. */
 export async function explain(
   { repository, folder }: { readonly repository: string; readonly folder: string },
   target: string,
@@ -46,7 +49,7 @@ export async function explain(
 ): Promise<Explanation> {
   const options = readManifest(folder).options as HistoryOptions;
   const colon = target.indexOf(":");
-  const [name, path] = colon < 0 ? [target, null] : [target.slice(0, colon), target.slice(colon + 1)];
+  const [name, path] = colon < 0 ? [target, ""] : [target.slice(0, colon), target.slice(colon + 1)];
   const shadow = await openShadow(repository, signal);
   try {
     const hash = await resolveCommit(name, shadow, signal);
@@ -54,7 +57,7 @@ export async function explain(
     const { message, time } = { message: commit.message ?? "", time: commit.time };
     const note = await noteOn(shadow, hash, options);
     if (note !== null) return { commit: hash, message, time, note, records: [] };
-    const chosen = path === null ? changes : choose(changes, name, path);
+    const chosen = choose(changes, name, path);
     const records = explainRecords(chosen, findFates(folder, hash));
     return {
       commit: hash,
@@ -73,7 +76,7 @@ async function resolveCommit(name: string, shadow: Shadow, signal?: AbortSignal)
   const { stdout, exitCode } = await runGit(args, placeOf(shadow, signal));
   if (exitCode === 0) return stdout.toString().trim();
   throw new UserError(
-    `Expected a commit of this repository, found "${name}"; "git log --oneline" lists their names`,
+    `Expected a commit of this repository, or COMMIT:PATH, found "${showText(name)}"; "git log --oneline" lists their names`,
   );
 }
 
@@ -106,13 +109,20 @@ async function noteOn(shadow: Shadow, hash: string, options: HistoryOptions): Pr
   return "It is a merge: what it brings is counted where it was made; --merges first-parent reads merges instead";
 }
 
+/** The changes of a file, of a folder, or all; a path may be quoted as git prints it. */
 function choose(changes: readonly Change[], name: string, path: string): Change[] {
+  const plain = unquotePath(path);
+  const wanted = [path, ...(plain.ok ? [plain.value] : [])].map((one) =>
+    one.replace(/^(?:\.\/)+/, "").replace(/\/+$/, ""),
+  );
   const names = ({ oldPath, newPath }: Change) => [oldPath.toString("utf8"), newPath.toString("utf8")];
-  const chosen = changes.filter((change) => names(change).includes(path));
+  const isMeant = (found: string) =>
+    wanted.some((one) => one === "" || one === found || found.startsWith(`${one}/`));
+  const chosen = changes.filter((change) => names(change).some(isMeant));
   if (chosen.length > 0 || changes.length === 0) return chosen;
-  const known = changes.slice(0, 10).map((change) => names(change)[1]);
+  const known = changes.slice(0, 10).map((change) => showText(quotePath(names(change)[1]!)));
   throw new UserError(
-    `Expected a file that ${name} changes, found "${path}"; it changes ${known.join(", ")}${changes.length > 10 ? ", and more" : ""}`,
+    `Expected a file or folder that ${showText(name)} changes, found "${showText(path)}"; it changes ${known.join(", ")}${changes.length > 10 ? ", and more" : ""}`,
   );
 }
 

@@ -23,7 +23,7 @@ export type Journal = {
 };
 
 /** Raised whenever the entries of a commit may come out otherwise than before. */
-const RULES = 1;
+const RULES = 2;
 const BLOCK_BYTES = 4 << 20;
 // What the last line of a block usually needs at most.
 const ROOM_BYTES = 1 << 19;

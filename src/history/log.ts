@@ -1,6 +1,7 @@
 // Reads the changes of given commits, in the order given, from one `git log --raw -p -z` stream, so that memory does
 // not grow with the history. It decides nothing about what is worth keeping.
 
+import { refuseBombs } from "./breadth.ts";
 import type { LogEntry } from "./change.ts";
 import { streamGit } from "./git.ts";
 import { describeWalkFailure } from "./order.ts";
@@ -75,13 +76,43 @@ export async function* readLog(
   child.stdin.end(commits.map((commit) => `${commit}\n`).join(""));
   const hashLength = shadow.algorithm === "sha256" ? 64 : 40;
   const parser = createLogParser({ hashLength, maxSectionBytes: options.maxSectionBytes });
+  let seen = 0;
+  let bomb: unknown;
+  // Where git is: it may have said the last commit and not its changes, or be at the next one.
+  const check = () =>
+    refuseBombs(shadow, commits.slice(Math.max(0, seen - 1), seen + 2), options.signal).catch((error) => {
+      bomb = error;
+      child.kill();
+    });
   try {
-    for await (const chunk of child.stdout) yield parser.push(chunk as Buffer);
+    for await (const chunk of watched(child.stdout as AsyncIterable<Buffer>, check)) {
+      const entries = parser.push(chunk);
+      for (const { kind } of entries) if (kind === "commit") seen++;
+      yield entries;
+    }
     const { exitCode, stderr } = await child.done;
+    if (bomb !== undefined) throw bomb;
     if (exitCode !== 0) throw describeWalkFailure(stderr);
     yield parser.end();
   } finally {
     child.kill();
     await child.done.catch(() => {});
+  }
+}
+
+const SILENCE_MS = 3000;
+
+/** The pieces of a stream as they come; `silent` is called where the next one is waited for so long. */
+async function* watched<T>(stream: AsyncIterable<T>, silent: () => void): AsyncGenerator<T> {
+  const pieces = stream[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const timer = setTimeout(silent, SILENCE_MS);
+      const next = await pieces.next().finally(() => clearTimeout(timer));
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await pieces.return?.();
   }
 }

@@ -65,10 +65,16 @@ function walk(shadow: Shadow, { firstParent }: Selection): string[] {
 
 const NEWLINE = 10;
 
+const LINE = /^(\d{1,20}) ((?:[0-9a-f]{40}|[0-9a-f]{64})(?: (?:[0-9a-f]{40}|[0-9a-f]{64}))*)$/;
+
 function* parseCommits(bytes: Buffer): Generator<LinkedCommit> {
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(NEWLINE, start);
-    const [time, hash, ...parents] = bytes.toString("latin1", start, end).split(" ");
+    const line = end < 0 ? "" : bytes.toString("latin1", start, end);
+    const [, time, ids] = LINE.exec(line) ?? [];
+    if (time === undefined || ids === undefined)
+      throw describeWalkFailure("a line of git rev-list that is none");
+    const [hash, ...parents] = ids.split(" ");
     yield { hash: hash!, parents, time: Number(time) };
     start = end + 1;
   }

@@ -4,7 +4,8 @@
 
 import { resolve } from "node:path";
 import { UserError } from "../base/errors.ts";
-import type { Split } from "../dataset/example.ts";
+import type { Example, Split } from "../dataset/example.ts";
+import { keyOf } from "../dataset/hash.ts";
 import { type Aside, createDivision, divideCommits, type PlacedCommit } from "../dataset/split.ts";
 import { createDatasetWriter, type DatasetManifest, type DatasetWriter, splits } from "../dataset/store.ts";
 import type { Entry, LineEntry } from "./entry.ts";
@@ -131,8 +132,19 @@ function sidesOf(
   const sided = selected.filter((commit) => canHaveExamples(commit, shadow, selection));
   if (sided.length >= splits.length) return divideCommits(placed(sided), options);
   throw new UserError(
-    `Expected at least ${splits.length} commits in ${repository}, to learn from the older and measure on the newer, found ${sided.length}; ${moreHistory(shadow)}`,
+    `Expected at least ${splits.length} commits in ${repository}, to learn from the older and measure on the newer, found ${describeFew(selected, sided.length, shadow)}; ${moreHistory(shadow)}`,
   );
+}
+
+/** How many commits can be used, and what the others are. */
+function describeFew(selected: readonly Commit[], used: number, shadow: Shadow): string {
+  const edge = selected.filter(({ hash }) => shadow.shallow.has(hash)).length;
+  const merges = selected.length - edge - used;
+  const others = [
+    ...(merges > 0 ? [`${merges} that ${merges === 1 ? "is a merge" : "are merges"}`] : []),
+    ...(edge > 0 ? [`${edge} at the edge of what was cloned, whose changes cannot be known`] : []),
+  ];
+  return others.length === 0 ? `${used}` : `${used} beside ${others.join(" and ")}`;
 }
 
 /** Where clocks are wrong, a commit counts as made when the ones before it were. */
@@ -163,16 +175,23 @@ function createPlacer(sides: ReadonlyMap<string, Split>, writer: DatasetWriter) 
   const counts: Counts = { train: 0, validation: 0, test: 0 };
   const division = createDivision();
   const set: Partial<Record<Aside["reason"], number>> = {};
+  // Files whose lines all came with examples that were placed. Of any other the old content is new to the division: what
+  // stood in it before the first commit that is read, or came with a record that is no example.
+  const followed = new Set<number>();
   const placeLine = ({ commit, path, print, line }: LineEntry) => {
     const side = sides.get(commit)!;
     const aside = division.place(print, side);
+    const [file] = keyOf(path);
     if (aside !== undefined) {
+      followed.delete(file);
       set[aside.reason] = (set[aside.reason] ?? 0) + 1;
       writer.drop({ commit, path, ...aside });
       return;
     }
     counts[side]++;
     writer.writeLine(side, line);
+    if (!followed.has(file)) division.know(oldOf(line), side);
+    followed.add(file);
   };
   return {
     counts,
@@ -182,9 +201,18 @@ function createPlacer(sides: ReadonlyMap<string, Split>, writer: DatasetWriter) 
       if (entry.type === "line") placeLine(entry);
       if (entry.type !== "dropped") return;
       const { type: _, ...record } = entry;
+      followed.delete(keyOf(record.path)[0]);
       writer.drop(record);
     },
   };
+}
+
+const CREATED = Buffer.from('"old":null');
+
+/** The old content in an example's line; quotes in its strings are escaped, so that a key is found as it is. */
+function oldOf(line: Uint8Array): string {
+  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
+  return bytes.includes(CREATED) ? "" : (JSON.parse(bytes.toString("utf8")) as Example).old!;
 }
 
 function countersOf(

@@ -6,7 +6,20 @@ import { sizeChart, timeChart } from "./charts.ts";
 import { escapeHtml } from "./escape.ts";
 import type { Sample } from "./samples.ts";
 import type { Summary } from "./summary.ts";
-import { count, counterRows, languageRows, nameOf, sizeNote, splitRows, splitTitles } from "./words.ts";
+import {
+  count,
+  counterRows,
+  LEAK_NOTE,
+  languageRows,
+  leakRows,
+  leakTitles,
+  movedRows,
+  movedTitles,
+  nameOf,
+  sizeNote,
+  splitRows,
+  splitTitles,
+} from "./words.ts";
 
 const STYLE = `
 :root { color-scheme: light dark; --train: #3b6ea8; --validation: #c98a1b; --test: #a8324a; --size: #4c8a67; }
@@ -58,6 +71,10 @@ function body(summary: Summary): string[] {
     timeChart(summary),
     table(splitTitles, splitRows(summary)),
     `<p>Sizes in ${summary.sizes.unit}.</p>`,
+    ...moved(summary),
+    "<h2>Test answers that stand in train</h2>",
+    `<p>${escapeHtml(LEAK_NOTE)}.</p>`,
+    table(leakTitles, leakRows(summary)),
     "<h2>Sizes</h2>",
     `<p>${escapeHtml(sizeNote(summary))}.</p>`,
     sizeChart(summary),
@@ -67,6 +84,11 @@ function body(summary: Summary): string[] {
     `<h2>${summary.samples.length} examples, drawn at random, as a model sees them</h2>`,
     ...summary.samples.map(sampleBlock),
   ];
+}
+
+function moved(summary: Summary): string[] {
+  const rows = movedRows(summary);
+  return rows.length === 0 ? [] : ["<h2>Set aside from the newer sides</h2>", table(movedTitles, rows)];
 }
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,8 +1,11 @@
-// A dataset folder as numbers to look at: counters, languages, sizes, time, and examples drawn by a seed. One pass over
-// the dataset; what it holds in memory is a few numbers for each example.
+// A dataset folder as numbers to look at: counters, languages, sizes, time, what the division moved and what of the test
+// stands in train, and examples drawn by a seed. Two passes over the dataset; what it holds in memory is a few numbers
+// for each example.
 
 import type { Example, Split } from "../dataset/example.ts";
 import type { Format } from "../dataset/format.ts";
+import { createLeakMeter, type LeakMeter, type LeakReport } from "../dataset/leak.ts";
+import type { DivisionReport } from "../dataset/split.ts";
 import { type DatasetManifest, readExamples, readManifest, splits } from "../dataset/store.ts";
 import { type LanguageOf, loadLanguages } from "./languages.ts";
 import { type Drawn, drawPlaces, type Sample, showSample } from "./samples.ts";
@@ -40,6 +43,10 @@ export type Summary = {
     readonly bins: readonly Bin[];
   };
   readonly timeline: Timeline;
+  /** What was kept and set aside on each side; null where the dataset was not divided by us. */
+  readonly moved: DivisionReport | null;
+  /** Test answers that stand in train, beside those of a random division. */
+  readonly leak: LeakReport;
   readonly samples: readonly Sample[];
 };
 
@@ -69,25 +76,41 @@ export async function* summarise(
   const total = splits.reduce((sum, split) => sum + manifest.examples[split], 0);
   const tally = createTally(await loadLanguages(), drawPlaces(options.seed, options.samples, total));
   const sizeOf = sizerFor(options.format, options.model);
+  const meter = createLeakMeter(manifest.examples, options.seed);
   for (const split of splits) {
     const measured = measuredPlaces(manifest.examples[split], options);
     let place = 0;
     for (const group of groupsOf(readExamples(folder, split))) {
       signal?.throwIfAborted();
       tally.take(split, group);
+      for (const example of group) meter.test(example, split);
       const start = place;
       tally.measure(split, await sizeOf(group.filter((_, i) => measured?.has(start + i) ?? true)));
       place += group.length;
-      yield { done: tally.taken(), total };
+      yield { done: tally.taken(), total: 2 * total };
     }
     tally.endSplit();
   }
+  for await (const done of learn(folder, meter, signal)) yield { done: total + done, total: 2 * total };
   const samples: Sample[] = [];
   for (const drawn of tally.drawn()) {
     const sample = await showSample(drawn, options);
     if (sample !== undefined) samples.push(sample);
   }
-  return { ...summaryOf(manifest, tally.numbers(), options), samples };
+  return { ...summaryOf(manifest, tally.numbers(), options), leak: meter.report(), samples };
+}
+
+/** The second pass, for which the first must have ended: what is tested is looked for in what is learned from. */
+async function* learn(folder: string, meter: LeakMeter, signal?: AbortSignal): AsyncGenerator<number> {
+  let done = 0;
+  for (const split of splits) {
+    for (const example of readExamples(folder, split)) {
+      meter.learn(example, split);
+      if (++done % TOGETHER.examples !== 0) continue;
+      signal?.throwIfAborted();
+      yield done;
+    }
+  }
 }
 
 /** Undefined where all are measured. */
@@ -191,7 +214,7 @@ function summaryOf(
   manifest: DatasetManifest,
   numbers: Numbers,
   { format, model }: SummaryOptions,
-): Omit<Summary, "samples"> {
+): Omit<Summary, "samples" | "leak"> {
   const all = splits.flatMap((split) => numbers.sizes[split]);
   const total = splits.reduce((sum, split) => sum + numbers.times[split].length, 0);
   const summaries = splits.map((split): [Split, SplitSummary] => {
@@ -219,5 +242,6 @@ function summaryOf(
       bins: binSizes(all),
     },
     timeline: timelineOf(numbers.times),
+    moved: (manifest.division as DivisionReport | undefined) ?? null,
   };
 }

@@ -3,7 +3,19 @@
 
 import { showText } from "../base/show.ts";
 import type { Summary } from "./summary.ts";
-import { count, counterRows, languageRows, sizeNote, splitRows, splitTitles } from "./words.ts";
+import {
+  count,
+  counterRows,
+  LEAK_NOTE,
+  languageRows,
+  leakRows,
+  leakTitles,
+  movedRows,
+  movedTitles,
+  sizeNote,
+  splitRows,
+  splitTitles,
+} from "./words.ts";
 
 export type TextTable = {
   readonly title: string;
@@ -21,6 +33,12 @@ export function textTables(summary: Summary): readonly TextTable[] {
       title: "Splits, by time",
       columns: columnsOf(...splitTitles.map(rightButFirst)),
       rows: splitRows(summary),
+    },
+    ...movedTable(summary),
+    {
+      title: `Test answers that stand in train. ${LEAK_NOTE}`,
+      columns: columnsOf(...leakTitles.map(rightButFirst)),
+      rows: leakRows(summary),
     },
     {
       title: "Languages, by file name",
@@ -42,6 +60,14 @@ export function textTables(summary: Summary): readonly TextTable[] {
         paths.map((path) => showText(path)).join(", "),
       ]),
     },
+  ];
+}
+
+function movedTable(summary: Summary): TextTable[] {
+  const rows = movedRows(summary);
+  if (rows.length === 0) return [];
+  return [
+    { title: "Set aside from the newer sides", columns: columnsOf(...movedTitles.map(rightButFirst)), rows },
   ];
 }
 

@@ -1,6 +1,8 @@
 // Numbers and times of a summary as both renderings show them, and names from a repository made harmless.
 
 import { showText } from "../base/show.ts";
+import type { LeakShare } from "../dataset/leak.ts";
+import { asideReasons } from "../dataset/split.ts";
 import { splits } from "../dataset/store.ts";
 import type { Summary } from "./summary.ts";
 
@@ -60,6 +62,38 @@ export function splitRows({ splits: all, timeline: { dated } }: Summary): string
     return [split, count(examples), count(commits), time(first), time(last), ...sizes];
   });
 }
+
+export const movedTitles = ["because an older side has it", "validation", "test"] as const;
+
+/** What was set aside from the newer sides, by reason; no rows where nothing is known of it. */
+export function movedRows({ moved }: Summary): string[][] {
+  if (moved === null) return [];
+  const { validation, test } = moved;
+  const cells = (pick: (side: typeof test) => number) => [validation, test].map((side) => count(pick(side)));
+  return [
+    ...asideReasons.map((reason) => [reason, ...cells(({ aside }) => aside[reason])]),
+    ["kept", ...cells(({ kept }) => kept)],
+  ];
+}
+
+export const leakTitles = ["division", "test answers", "known", "share", "known lines"] as const;
+
+/** How much of the test stands in train: here, and had the same examples been divided at random. */
+export function leakRows({ leak }: Summary): string[][] {
+  return [
+    ["this one", ...leakCells(leak.divided)],
+    ["at random", ...leakCells(leak.random)],
+  ];
+}
+
+function leakCells({ answers, knownAnswers, lines, knownLines }: LeakShare): string[] {
+  const share = `${((100 * knownAnswers) / Math.max(1, answers)).toFixed(2)} %`;
+  return [count(answers), count(knownAnswers), share, percent(knownLines / Math.max(1, lines))];
+}
+
+/** What the figures of a leak mean. */
+export const LEAK_NOTE =
+  "An answer is known when every line of 25 characters or more that it adds stands somewhere in what is learned from";
 
 /** The most frequent languages, the rest as one row. */
 export function languageRows({ languages }: Summary, most: number): string[][] {

@@ -3,14 +3,27 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chownSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Example } from "../../src/dataset/example.ts";
+import type { Entry } from "../../src/history/entry.ts";
+import { openJournal } from "../../src/history/journal.ts";
 import { heldOut } from "../history/cases.ts";
 import { plainGit } from "../history/plain-git.ts";
 import { readBack } from "../history/reading.ts";
 import { makeRepository } from "../repository.ts";
+import { run } from "../tiny.ts";
 import { assertHarmless, configure, fire, readUnder, setTrap, type Trap } from "./trap.ts";
 
 let trap: Trap;
@@ -136,6 +149,54 @@ test("a workspace full of the repository's own files does not become the dataset
     [1, true],
     stderr,
   );
+});
+
+/** A dataset folder whose journal has the right identity and an answer of the attacker's; examples by their messages. */
+async function forge(repository: string, folder: string): Promise<void> {
+  const { folder: honest } = await assertHarmless(trap, repository);
+  const identity = readFileSync(join(honest, "journal"), "latin1").split("\n", 1)[0]!.split(" ").at(-1)!;
+  const entries = [...openJournal(join(honest, "journal"), identity).read()].flat();
+  const forged = entries.map((entry): Entry => {
+    if (entry.type !== "line") return entry;
+    const example = JSON.parse(Buffer.from(entry.line).toString()) as Example;
+    return { ...entry, line: Buffer.from(`${JSON.stringify({ ...example, message: "Believed" })}\n`) };
+  });
+  mkdirSync(folder, { recursive: true });
+  const journal = openJournal(join(folder, "journal"), identity);
+  journal.append(forged);
+  journal.close();
+  writeFileSync(join(folder, "manifest.json"), readFileSync(join(honest, "manifest.json")));
+}
+
+test("a workspace of the checked-out commit, with a journal that would be believed, is refused by every command", async () => {
+  const repository = trap.repository();
+  const elsewhere = trap.output();
+  await forge(repository, elsewhere);
+  assert.equal((await readUnder(trap, [repository, "--output", elsewhere])).code, 0);
+  const believed = readBack(elsewhere).examples.filter(({ message }) => message === "Believed");
+  assert.ok(believed.length > 0, "in a folder of one's own the journal is believed");
+
+  await forge(repository, join(repository, ".codefudge/dataset"));
+  await plainGit(["add", "--force", ".codefudge"], { cwd: repository });
+  const identity = ["-c", "user.name=A", "-c", "user.email=a@b"];
+  await plainGit([...identity, "commit", "--quiet", "--message=Evil"], { cwd: repository });
+  const before = trap.snapshot();
+  const place = { cwd: join(repository, "notes") };
+  const lines = [
+    ...[["history"], ["history", "--explain", "HEAD"], ["history", "--output", "../.codefudge/dataset"]],
+    ...[["cook"], ["train"], ["export"], ["runs"], ["evaluate"], ["merge"], ["forward"]],
+    ["suggest", "-m", "Change it", "x"],
+  ];
+  for (const line of lines) {
+    const { code, stderr } = await run([...line, "--quiet"], place);
+    assert.deepEqual([line, code], [line, 1], stderr);
+    assert.match(
+      stderr,
+      /^Expected nothing but what codefudge made at \S+, found files of the commit [^\n]*\n$/,
+    );
+  }
+  assert.deepEqual(trap.snapshot(), before);
+  assert.equal((await assertHarmless(trap, repository)).code, 0, "with another output folder it is read");
 });
 
 test("a list of what to ignore that is a link, a pipe or a folder is not followed and not waited for", async () => {

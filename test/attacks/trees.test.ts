@@ -2,6 +2,7 @@
 // larger than the bytes that carry them, objects that lie about themselves.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createWriteStream, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -266,6 +267,27 @@ test("objects that lie about their size or kind, and ones that are cut off, end 
       assert.deepEqual(wrong, [], lie);
     }
   }
+});
+
+test("a kilobyte of trees that stands for ten billion paths, which keeps git busy until its memory ends", async () => {
+  const repository = trap.repository();
+  let [oid] = await writeObjects(repository, "blob", ["boom\n"]);
+  for (let level = 0; level < 10; level++) {
+    const mode = level === 0 ? "100644" : "40000";
+    const entries = Array.from({ length: 10 }, (_, i) => ({ mode, name: `n${i}`, oid: oid! }));
+    [oid] = await writeObjects(repository, "tree", [treeBytes(entries)]);
+  }
+  const commit = await commitTree(repository, [{ mode: "40000", name: "bomb", oid: oid! }]);
+  const plain = spawnSync("git", ["log", "--raw", "-1", commit], { cwd: repository, timeout: 1000 });
+  assert.equal((plain.error as NodeJS.ErrnoException | undefined)?.code, "ETIMEDOUT", "plain git goes on");
+  const started = performance.now();
+  const { code, stderr } = await assertHarmless(trap, repository);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    new RegExp(`^Expected commits of at most .*, found 10,000,000,000 in ${commit}, [^\\n]*\\n$`),
+  );
+  assert.ok(performance.now() - started < 30_000);
 });
 
 test("deep folders, many names and long ones", async () => {

@@ -128,6 +128,20 @@ test("git cat-file: damaged answers", async () => {
   });
 });
 
+test("git rev-list, for-each-ref and rev-parse: damaged output", async () => {
+  await fuzz(4_000_000, 300, (random) => {
+    const victim = ["rev-list", "for-each-ref", "rev-parse"][random.below(3)]!;
+    let way = "none";
+    const said = (name: string, all: Said) => {
+      if (name !== victim) return all;
+      const damaged = damage(all.stdout, random);
+      way = damaged.way;
+      return { ...all, stdout: damaged.bytes };
+    };
+    return { way: `${victim}, ${way}`, harm: { ...UNHARMED, said } };
+  });
+});
+
 test("the parser alone: many damaged streams in pieces of all sizes", () => {
   let refused = 0;
   for (let seed = 0; seed < 6000; seed++) {

@@ -52,9 +52,11 @@ function checkRecords(folder: string, records: readonly OracleRecord[]): void {
     found.set(key, (found.get(key) ?? 0) + 1);
   };
   let examples = 0;
+  let windows = 0;
   for (const example of examplesOf(folder)) {
     put(example);
     examples++;
+    if (example.old?.includes("\r\n") || example.diff.includes("\r\n")) windows++;
   }
   const reasons: string[] = [];
   for (const drop of droppedOf(folder)) {
@@ -73,6 +75,8 @@ function checkRecords(folder: string, records: readonly OracleRecord[]): void {
     `  ${counters["commits"]} commits, ${records.length} records of git: ${examples} examples, ${reasons.length} dropped`,
   );
   print(`  ${[...countBy(reasons)].map(([reason, count]) => `${reason} ${count}`).join(", ")}`);
+  const odd = records.filter(({ oldPath, newPath }) => /[^ -~]/.test(oldPath + newPath));
+  print(`  ${odd.length} records with names beyond ASCII, ${windows} examples with Windows line ends`);
 }
 
 async function checkDiffs(
@@ -112,21 +116,20 @@ async function checkGrowth(repository: string, here: Temporary): Promise<void> {
   );
   const ask = async (...args: string[]) => (await plainGit(args, { cwd: clone })).trim();
   const [branch, tip] = [await ask("symbolic-ref", "HEAD"), await ask("rev-parse", "HEAD")];
+  const whole = here.fresh();
+  const full = await read(clone, whole);
   for (const count of LATER_COMMITS) {
     const folder = here.fresh();
     await ask("update-ref", branch, `${tip}~${count}`);
     await read(clone, folder);
     await ask("update-ref", branch, tip);
     const later = await read(clone, folder);
-    const whole = here.fresh();
-    const full = await read(clone, whole);
     assertEqualFolders(
       folder,
       whole,
       `${count} commits later (${later.toFixed(1)} s; from nothing ${full.toFixed(1)} s)`,
     );
     rmSync(folder, { recursive: true });
-    rmSync(whole, { recursive: true });
   }
 }
 

@@ -14,7 +14,7 @@ import { datasetStep } from "../steps/dataset.ts";
 import type { Face } from "../steps/face.ts";
 import { formatPairs } from "../table.ts";
 import { formatCount } from "../units.ts";
-import { repositoryRoot, workspaceOf } from "../workspace.ts";
+import { repositoryRoot, requireOwnWorkspace, workspaceOf } from "../workspace.ts";
 
 const FORMS = Object.values(forms);
 
@@ -60,6 +60,7 @@ export const command = defineCommand({
   ],
   async run({ args, options, out, progress, signal, cwd }) {
     const face = { out, progress, signal, json: options.json };
+    await requireOwnWorkspace(cwd, signal);
     const workspace = workspaceOf(repositoryRoot(cwd));
     const given = args.dataset === undefined ? workspace.dataset : resolve(cwd, args.dataset);
     const form = options.form as FormName;

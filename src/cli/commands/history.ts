@@ -8,7 +8,7 @@ import { explainStep } from "../steps/explain.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
 import { statsOptions, statsStep } from "../steps/stats.ts";
 import { formatPairs } from "../table.ts";
-import { ensureWorkspace, workspaceOf } from "../workspace.ts";
+import { ensureWorkspace, requireOwn, workspaceOf } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "history",
@@ -46,6 +46,7 @@ export const command = defineCommand({
     const workspace = workspaceOf(repository);
     const folder = options.output === null ? workspace.dataset : resolve(cwd, options.output);
     const face = { out, progress, signal, json: options.json };
+    await requireOwn(options.output === null ? workspace.root : folder, signal);
     if (options.explain !== null) {
       await explainStep({ repository, folder }, options.explain, face);
       return 0;

@@ -5,11 +5,13 @@ import { writeFileAtomic } from "../../base/files.ts";
 import type { OptionTable, Values } from "../../base/options.ts";
 import { DEFAULT_FORMAT, type FormatName, formats } from "../../dataset/format.ts";
 import { packOptions } from "../../dataset/pack.ts";
+import { addToManifest } from "../../dataset/store.ts";
 import { openBase } from "../../generation/base.ts";
 import { statsPage } from "../../stats/page.ts";
 import type { ForModel } from "../../stats/size.ts";
 import { type Summary, summarise } from "../../stats/summary.ts";
 import { textTables } from "../../stats/text.ts";
+import { withLock } from "../lock.ts";
 import { formatTable } from "../table.ts";
 import type { Face } from "./face.ts";
 
@@ -43,8 +45,16 @@ const SAMPLES = 10;
 /** Shows the same examples each time. */
 const SEED = 42;
 
-/** Shows the dataset in `folder`; returns the page's path. */
+/** Shows the dataset in `folder` and notes in its manifest what was measured; returns the page's path. */
 export async function statsStep(
+  folder: string,
+  options: StatsOptions & { readonly cwd: string },
+  face: Face,
+): Promise<string> {
+  return withLock(folder, "or look at another dataset", () => show(folder, options, face));
+}
+
+async function show(
   folder: string,
   { model, format, cwd }: StatsOptions & { readonly cwd: string },
   face: Face,
@@ -56,6 +66,7 @@ export async function statsStep(
       { format: format as FormatName, model: opened?.model ?? null },
       face,
     );
+    addToManifest(folder, { leak: summary.leak });
     const page = join(folder, PAGE);
     writeFileAtomic(page, statsPage(summary));
     if (face.json) face.out.json({ page, ...summary });
