@@ -45,7 +45,8 @@ test("files() gives the same tokenizer again", async () => {
 test("what cannot be read is named, with what can", () => {
   const refuses = (change: Record<string, unknown>, message: RegExp) =>
     assert.throws(() => tokenizerFromGguf({ ...metadata, ...change }), { name: "UserError", message });
-  refuses({ "tokenizer.ggml.model": "llama" }, /kind gpt2 .*found "llama"/);
+  refuses({ "tokenizer.ggml.model": "rwkv" }, /kind gpt2 .*found "rwkv"/);
+  refuses({ "tokenizer.ggml.model": "llama" }, /one of tokenizer\.ggml\.scores for each token/);
   refuses(
     { "tokenizer.ggml.pre": "qwen3" },
     /one of gpt-2, smollm, qwen2, llama-bpe, found "qwen3": qwen2 is/,

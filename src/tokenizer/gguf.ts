@@ -4,12 +4,12 @@
 import { UserError } from "../base/errors.ts";
 import { nearestName } from "../base/options.ts";
 import { showText, showValue } from "../base/show.ts";
-import { type AddedToken, byteLevelBpe, isRecord } from "./json.ts";
+import { type Metadata, mergePair, namesOf, texts } from "./gguf-metadata.ts";
+import { filesFromPieces, PIECE_MODELS } from "./gguf-pieces.ts";
+import { type AddedToken, addedToken, byteLevelBpe } from "./json.ts";
 import { loadTokenizer } from "./load.ts";
 import { type PreTokenization, preTokenizations } from "./pretokenizers.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-
-type Metadata = Readonly<Record<string, unknown>>;
 
 const CONTROL = 3;
 const USER_DEFINED = 4;
@@ -17,16 +17,18 @@ const USER_DEFINED = 4;
 /** The tokenizer that a GGUF file carries. */
 export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
   const model = metadata["tokenizer.ggml.model"];
+  const family = Object.values(PIECE_MODELS).find((one) => one === model);
+  if (family !== undefined) return loadTokenizer(filesFromPieces(metadata, family));
   if (model !== "gpt2") {
     throw new UserError(
-      `Expected the tokenizer kind gpt2 (byte-level BPE) in the GGUF file, found ${showValue(model)}: other kinds are not read yet, give a folder with a tokenizer.json`,
+      `Expected the tokenizer kind gpt2 (byte-level BPE), llama (BPE of pieces) or t5 (Unigram) in the GGUF file, found ${showValue(model)}: give a folder with a tokenizer.json`,
     );
   }
   const way = preTokenizationOf(metadata["tokenizer.ggml.pre"]);
   const tokens = texts(metadata, "tokenizer.ggml.tokens");
   const files = {
     "tokenizer.json": `${JSON.stringify(tokenizerJson(metadata, tokens, way))}\n`,
-    "tokenizer_config.json": `${JSON.stringify(tokenizerConfig(metadata, tokens, way), null, 2)}\n`,
+    "tokenizer_config.json": `${JSON.stringify(tokenizerConfig(metadata, way), null, 2)}\n`,
   };
   return loadTokenizer(files);
 }
@@ -41,7 +43,7 @@ function preTokenizationOf(name: unknown): PreTokenization {
 }
 
 function tokenizerJson(metadata: Metadata, tokens: readonly string[], way: PreTokenization): unknown {
-  const bos = tokenNamed(metadata, tokens, "bos");
+  const { bos_token: bos } = namesOf(metadata);
   return {
     version: "1.0",
     truncation: null,
@@ -50,20 +52,9 @@ function tokenizerJson(metadata: Metadata, tokens: readonly string[], way: PreTo
     normalizer: way.normalizer,
     pre_tokenizer: way.preTokenizer,
     post_processor:
-      addsBos(metadata, way) && bos !== undefined ? bosTemplate(bos, tokens.indexOf(bos)) : null,
+      addsBos(metadata, way) && typeof bos === "string" ? bosTemplate(bos, tokens.indexOf(bos)) : null,
     ...byteLevelBpe(tokens, texts(metadata, "tokenizer.ggml.merges").map(mergePair), way.ignoreMerges),
   };
-}
-
-/** "a b" is a pair; no letter of the byte alphabet is a space. */
-function mergePair(merge: string): [string, string] {
-  const [left, right, ...rest] = merge.split(" ");
-  if (!left || !right || rest.length > 0) {
-    throw new UserError(
-      `Expected pairs in tokenizer.ggml.merges, found ${showValue(merge)}: the GGUF file is damaged`,
-    );
-  }
-  return [left, right];
 }
 
 function addedTokens(metadata: Metadata, tokens: readonly string[]): AddedToken[] {
@@ -80,10 +71,6 @@ function addedTokens(metadata: Metadata, tokens: readonly string[]): AddedToken[
   );
 }
 
-function addedToken(content: string, id: number, special: boolean): AddedToken {
-  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special };
-}
-
 function bosTemplate(bos: string, id: number): unknown {
   const [token, a, b] = [
     { SpecialToken: { id: bos, type_id: 0 } },
@@ -98,43 +85,20 @@ function bosTemplate(bos: string, id: number): unknown {
   };
 }
 
-function tokenizerConfig(
-  metadata: Metadata,
-  tokens: readonly string[],
-  way: PreTokenization,
-): Record<string, unknown> {
-  const template = metadata["tokenizer.chat_template"];
+function tokenizerConfig(metadata: Metadata, way: PreTokenization): Record<string, unknown> {
   return {
     tokenizer_class: "PreTrainedTokenizerFast",
     add_bos_token: addsBos(metadata, way),
-    bos_token: tokenNamed(metadata, tokens, "bos") ?? null,
-    eos_token: tokenNamed(metadata, tokens, "eos") ?? null,
-    pad_token: tokenNamed(metadata, tokens, "padding") ?? null,
-    unk_token: tokenNamed(metadata, tokens, "unknown") ?? null,
+    bos_token: null,
+    eos_token: null,
+    pad_token: null,
+    unk_token: null,
     clean_up_tokenization_spaces: false,
-    ...(typeof template === "string" ? { chat_template: template } : {}),
+    ...namesOf(metadata),
   };
 }
 
 function addsBos(metadata: Metadata, way: PreTokenization): boolean {
   const stated = metadata["tokenizer.ggml.add_bos_token"];
   return typeof stated === "boolean" ? stated : way.addBos;
-}
-
-function tokenNamed(
-  metadata: Metadata,
-  tokens: readonly string[],
-  role: "bos" | "eos" | "padding" | "unknown",
-): string | undefined {
-  const id = metadata[`tokenizer.ggml.${role}_token_id`];
-  return typeof id === "number" ? tokens[id] : undefined;
-}
-
-function texts(metadata: Metadata, key: string): readonly string[] {
-  const value = metadata[key];
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
-  const found = isRecord(value) || value === undefined ? "none" : typeof value;
-  throw new UserError(
-    `Expected texts under ${key} in the GGUF file, found ${found}: the file carries no complete tokenizer`,
-  );
 }

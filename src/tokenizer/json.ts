@@ -2,7 +2,8 @@
 // it. Format: https://huggingface.co/docs/tokenizers.
 
 import { UserError } from "../base/errors.ts";
-import { showReason, showValue } from "../base/show.ts";
+import { showReason } from "../base/show.ts";
+import { requireSafe } from "./safety.ts";
 
 export type AddedToken = {
   readonly id: number;
@@ -33,30 +34,13 @@ export function parseTokenizerJson(text: string): TokenizerJson {
   if (!isRecord(model) || typeof model.vocab !== "object" || model.vocab === null) {
     throw new UserError("Expected a model with a vocab in tokenizer.json, found none: the file is damaged");
   }
-  if (Array.isArray(model.vocab) && !model.vocab.every(Array.isArray)) {
-    throw new UserError("Expected pairs in the vocab of tokenizer.json, found others: the file is damaged");
-  }
   if (!Array.isArray(added) || !added.every(isAddedToken)) {
     throw new UserError(
       "Expected added_tokens with content and id in tokenizer.json, found others: the file is damaged",
     );
   }
-  requirePrefix(model);
+  requireSafe(value, model);
   return value as TokenizerJson;
-}
-
-/** The library cuts the prefix off the right half of every merge and ends the whole process where there is none. */
-function requirePrefix(model: Record<string, unknown>): void {
-  const { continuing_subword_prefix: prefix, merges } = model;
-  if (typeof prefix !== "string" || prefix === "" || !Array.isArray(merges)) return;
-  const right = (merge: unknown) => {
-    const parts = typeof merge === "string" ? merge.split(" ") : merge;
-    return Array.isArray(parts) ? String(parts[1]) : "";
-  };
-  if (merges.every((merge) => right(merge).startsWith(prefix))) return;
-  throw new UserError(
-    `Expected merges whose right half starts with the continuing_subword_prefix ${showValue(prefix)} in tokenizer.json, found others: the file is damaged`,
-  );
 }
 
 /** The object that a JSON file holds, or a `UserError`. */
@@ -78,6 +62,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isAddedToken(value: unknown): value is AddedToken {
   return isRecord(value) && typeof value.content === "string" && Number.isInteger(value.id);
+}
+
+/** An added token that is taken out of a text as it stands, before it is normalised. */
+export function addedToken(content: string, id: number, special: boolean): AddedToken {
+  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special };
 }
 
 /** Decoder and model of byte-level BPE: `tokens` in the order of their ids, merges in the order of their rank. */

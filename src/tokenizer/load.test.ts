@@ -110,13 +110,13 @@ test("half a surrogate pair is refused", async () => {
 test("what is missing or damaged is said, with what to do", () => {
   const refuses = (given: Record<string, string>, message: RegExp) =>
     assert.throws(() => loadTokenizer(given), { name: "UserError", message });
-  refuses({}, /tokenizer\.json beside the model, found none: save the tokenizer/);
+  refuses({}, /tokenizer\.model beside the model, found none: save the tokenizer/);
   refuses(files(json, {}), /eos_token in tokenizer_config\.json .*found none/);
   refuses({ "tokenizer.json": "{" }, /JSON in tokenizer\.json/);
   refuses({ "tokenizer.json": "[]" }, /a JSON object in tokenizer\.json/);
   refuses(files({ ...json, model: {} }), /a model with a vocab/);
   refuses(files({ ...json, added_tokens: [{ id: "x" }] }), /added_tokens with content and id/);
-  refuses(files({ ...json, model: { ...json.model, vocab: [1] } }), /pairs in the vocab/);
+  refuses(files({ ...json, model: { ...json.model, vocab: [1] } }), /pairs of piece and score in the vocab/);
   // The library would end the process.
   const prefixed = { ...json.model, continuing_subword_prefix: "##", merges: [["a", "b"]] };
   refuses(files({ ...json, model: prefixed }), /right half starts with the continuing_subword_prefix "##"/);

@@ -5,18 +5,30 @@ import { UserError } from "../base/errors.ts";
 import { showReason } from "../base/show.ts";
 import { isRecord, parseObject, parseTokenizerJson, type TokenizerJson } from "./json.ts";
 import { type NativeTokenizer, nativeTokenizer } from "./native.ts";
+import { readSentencePiece } from "./sentencepiece.ts";
+import { familyOf, sentencePieceFiles } from "./sentencepiece-json.ts";
 import { specialTokens, withoutSpecialSpellings } from "./special.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What `Tokenizer.files` hands on, of the files that were given. */
 const OWN_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
 
-/** Builds a tokenizer from file contents by file name: `tokenizer.json` and what stands beside it. */
-export function loadTokenizer(files: Readonly<Record<string, string>>): Tokenizer {
+/** Names of a SentencePiece model. */
+const MODEL_FILES = ["spiece.model", "tokenizer.model"];
+
+/**
+ * Builds a tokenizer from file contents by file name: `tokenizer.json`, or else the SentencePiece model `spiece.model`
+ * or `tokenizer.model` as bytes, and what stands beside it.
+ */
+export function loadTokenizer(given: Readonly<Record<string, string | Uint8Array>>): Tokenizer {
+  const texts = Object.entries(given).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
+  );
+  const files = { ...Object.fromEntries(texts), ...convertedModel(given, Object.fromEntries(texts)) };
   const text = files["tokenizer.json"];
   if (text === undefined) {
     throw new UserError(
-      "Expected tokenizer.json beside the model, found none: save the tokenizer there with save_pretrained of a fast tokenizer",
+      "Expected tokenizer.json, spiece.model or tokenizer.model beside the model, found none: save the tokenizer there with save_pretrained of a fast tokenizer",
     );
   }
   const json = parseTokenizerJson(text);
@@ -38,6 +50,18 @@ export function loadTokenizer(files: Readonly<Record<string, string>>): Tokenize
     files: () =>
       Object.fromEntries(OWN_FILES.filter((name) => name in files).map((name) => [name, files[name]!])),
   };
+}
+
+/** The files that a SentencePiece model amounts to, where there is no tokenizer.json. */
+function convertedModel(
+  given: Readonly<Record<string, string | Uint8Array>>,
+  texts: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const name = MODEL_FILES.find((one) => given[one] instanceof Uint8Array);
+  if (name === undefined || "tokenizer.json" in texts) return {};
+  const model = readSentencePiece(name, given[name] as Uint8Array);
+  const config = parseOptional(texts, "tokenizer_config.json");
+  return sentencePieceFiles(model, { family: familyOf(name, model, config), config });
 }
 
 function coder(json: TokenizerJson): Pick<Tokenizer, "encode" | "encodeBatch" | "decode"> {

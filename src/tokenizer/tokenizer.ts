@@ -14,6 +14,8 @@ export type Tokenizer = {
   readonly bosId: number | undefined;
   /** Whether the reference puts `bosId` in front of a sequence. */
   readonly addBos: boolean;
+  /** Whether a prompt ends with `eosId`, as what an encoder reads does; not where it is left out. */
+  readonly closesPrompt?: boolean;
   /** Contents of the Hugging Face files that describe it: `tokenizer.json`, `tokenizer_config.json`. */
   files(): Readonly<Record<string, string>>;
 };

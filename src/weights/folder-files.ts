@@ -9,10 +9,24 @@ export const LAYOUTS: readonly [WeightLayout, WeightLayout] = [
   { whole: "pytorch_model.bin", index: "pytorch_model.bin.index.json", ending: ".bin" },
 ];
 
-/** What describes the tokenizer and how an answer ends; read where present. */
-export const TOKENIZER_FILES = [
+const TOKENIZER_TEXTS = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
   "generation_config.json",
-] as const;
+];
+
+/** Names of SentencePiece models, which are bytes. */
+export const TOKENIZER_MODELS: readonly string[] = ["spiece.model", "tokenizer.model"];
+
+/** Which of the files that are there describe the tokenizer and how an answer ends; a SentencePiece model only where
+ * there is no tokenizer.json. */
+export function tokenizerNames(isThere: (name: string) => boolean): string[] {
+  const texts = TOKENIZER_TEXTS.filter(isThere);
+  return texts.includes("tokenizer.json") ? texts : [...texts, ...TOKENIZER_MODELS.filter(isThere)];
+}
+
+/** Whether what was found says how text becomes ids. */
+export function hasTokenizer(names: readonly string[]): boolean {
+  return ["tokenizer.json", ...TOKENIZER_MODELS].some((name) => names.includes(name));
+}

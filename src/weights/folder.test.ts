@@ -34,6 +34,25 @@ test("a written folder is read back", () => {
   source.dispose();
 });
 
+test("what transformers wants as a float is written as one", () => {
+  const path = join(root, "floats");
+  const config = {
+    initializer_factor: 1,
+    layer_norm_epsilon: 1e-6,
+    dropout_rate: 0,
+    d_model: 2,
+    num_layers: 1,
+  };
+  writeModelFolder(path, { ...model, config });
+  const text = readFileSync(join(path, "config.json"), "utf8");
+  assert.match(
+    text,
+    /"initializer_factor": 1\.0,\n.*"layer_norm_epsilon": 0\.000001,\n.*"dropout_rate": 0\.0,/,
+  );
+  assert.match(text, /"d_model": 2,\n.*"num_layers": 1\n/);
+  assert.deepEqual(JSON.parse(text), config);
+});
+
 /** A folder with two shards and this weight_map. */
 function sharded(name: string, weightMap: unknown): string {
   const path = join(root, name);
@@ -44,6 +63,21 @@ function sharded(name: string, weightMap: unknown): string {
   writeFileSync(join(path, "model.safetensors.index.json"), JSON.stringify({ weight_map: weightMap }));
   return path;
 }
+
+test("a SentencePiece model is read as bytes, where there is no tokenizer.json", () => {
+  const path = join(root, "pieces");
+  const bytes = Uint8Array.of(0, 200, 13, 10);
+  writeModelFolder(path, { ...model, tokenizerFiles: {} });
+  writeFileSync(join(path, "spiece.model"), bytes);
+  const tokenizer = () => {
+    const source = openFolder(path);
+    source.dispose();
+    return source.tokenizer;
+  };
+  assert.deepEqual(tokenizer(), { kind: "files", files: { "spiece.model": bytes } });
+  writeFileSync(join(path, "tokenizer.json"), "{}");
+  assert.deepEqual(tokenizer(), { kind: "files", files: { "tokenizer.json": "{}" } });
+});
 
 test("shards are one source", () => {
   const path = sharded("sharded", { a: "model-1.safetensors", b: "model-2.safetensors" });

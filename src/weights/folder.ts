@@ -1,13 +1,13 @@
 // A model folder in Hugging Face's layout, read and written: config.json, weights (safetensors or PyTorch's own, whole
-// or in shards), tokenizer files. The tokenizer files are handed on as texts.
+// or in shards), tokenizer files. The tokenizer files are handed on as texts, or bytes.
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../base/errors.ts";
-import { readJson, readText, writeFileAtomic, writeJson } from "../base/files.ts";
+import { readJson, readText, writeFileAtomic } from "../base/files.ts";
 import { showText, showValue } from "../base/show.ts";
 import { hashFiles } from "./file.ts";
-import { LAYOUTS, TOKENIZER_FILES, type WeightLayout } from "./folder-files.ts";
+import { LAYOUTS, TOKENIZER_MODELS, tokenizerNames, type WeightLayout } from "./folder-files.ts";
 import { openPytorch } from "./pytorch.ts";
 import { type ArrayToWrite, openSafetensors, writeSafetensors } from "./safetensors.ts";
 import type { ArrayInfo, WeightSource } from "./source.ts";
@@ -24,9 +24,14 @@ type Shard = {
   dispose(): void;
 };
 
+/** What may be wrong with a config.json beside what is checked here: throws where something is. */
+export type ConfigCheck = (config: Readonly<Record<string, unknown>>) => void;
+
 /** Opens a model folder; headers are read and checked at once, weights when asked for. */
-export function openFolder(path: string): WeightSource {
+export function openFolder(path: string, check?: ConfigCheck): WeightSource {
   const config = readConfig(path);
+  // Before weights are missed that would not have been of use.
+  check?.(config);
   const files = weightFiles(path).map((name) => join(path, name));
   const shards: Shard[] = [];
   const dispose = () => {
@@ -86,7 +91,15 @@ export function writeModelFolder(path: string, model: ModelFolder): void {
   for (const [name, content] of Object.entries(model.tokenizerFiles)) {
     writeFileAtomic(join(path, name), content);
   }
-  writeJson(join(path, "config.json"), model.config);
+  writeFileAtomic(join(path, "config.json"), configText(model.config));
+}
+
+/** Keys whose values transformers refuses as whole numbers, which is what JSON here makes of 1.0. */
+const FLOATS =
+  /^(\s*"(?:initializer_(?:factor|range)|\w+_eps(?:ilon)?|\w*dropout(?:_rate)?|rope_theta)": -?\d+)(?=,?$)/gm;
+
+function configText(config: ModelFolder["config"]): string {
+  return `${JSON.stringify(config, null, 2)}\n`.replace(FLOATS, "$1.0");
 }
 
 function readConfig(path: string): Record<string, unknown> {
@@ -117,7 +130,9 @@ function weightFiles(path: string): string[] {
     if (existsSync(join(path, layout.index))) return shardNames(join(path, layout.index), layout);
   }
   const names = LAYOUTS.flatMap(({ whole, index }) => [whole, index]).join(", ");
-  throw new UserError(`Expected one of ${names} in ${path}, found none: save the model there as safetensors`);
+  throw new UserError(
+    `Expected one of ${names} in ${path}, found none: put its weights beside config.json, or save the model there again`,
+  );
 }
 
 function shardNames(index: string, { ending }: WeightLayout): string[] {
@@ -154,9 +169,16 @@ function ownersOf(shards: readonly Shard[]): Map<string, Shard> {
   return owners;
 }
 
-function tokenizerFiles(path: string): Record<string, string> {
-  const present = TOKENIZER_FILES.filter((name) => existsSync(join(path, name)));
-  return Object.fromEntries(present.map((name) => [name, readModestText(join(path, name))]));
+function tokenizerFiles(path: string): Record<string, string | Uint8Array> {
+  const present = tokenizerNames((name) => existsSync(join(path, name)));
+  return Object.fromEntries(present.map((name) => [name, readTokenizerFile(path, name)]));
+}
+
+function readTokenizerFile(path: string, name: string): string | Uint8Array {
+  const file = join(path, name);
+  if (!TOKENIZER_MODELS.includes(name)) return readModestText(file);
+  requireModest(file);
+  return new Uint8Array(readFileSync(file));
 }
 
 /** Refuses a file that is too large to be read whole. */

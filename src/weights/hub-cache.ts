@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, symlinkS
 import { dirname, join, relative } from "node:path";
 import { UserError } from "../base/errors.ts";
 import { makeFolder, writeFileAtomic } from "../base/files.ts";
+import { hasTokenizer } from "./folder-files.ts";
 import { type Choice, chooseFiles } from "./hub-choice.ts";
 import { type HubName, isCommit } from "./hub-name.ts";
 
@@ -52,7 +53,7 @@ function choiceOf(names: readonly string[], name: HubName): Choice | undefined {
 }
 
 function isWhole(choice: Choice & { kind: "folder" }, loosely: boolean): boolean {
-  if (!loosely && !choice.files.includes("tokenizer.json")) return false;
+  if (!loosely && !hasTokenizer(choice.files)) return false;
   const [first, ...shards] = choice.weights;
   if (shards.length === 0) return !first!.endsWith(".index.json");
   return shards.length === Number(/-of-(\d+)\.\w+$/.exec(shards[0]!)?.[1]);

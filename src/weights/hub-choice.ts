@@ -2,7 +2,7 @@
 
 import { UserError } from "../base/errors.ts";
 import { showText } from "../base/show.ts";
-import { LAYOUTS, TOKENIZER_FILES, type WeightLayout } from "./folder-files.ts";
+import { LAYOUTS, tokenizerNames, type WeightLayout } from "./folder-files.ts";
 import type { HubName } from "./hub-name.ts";
 
 export type Choice =
@@ -16,7 +16,7 @@ export function chooseFiles(names: readonly string[], wish: HubName): Choice {
   if (wish.part === undefined && top.includes("config.json")) {
     const weights = weightNames(top);
     if (weights.length > 0) {
-      const others = ["config.json", ...TOKENIZER_FILES].filter((name) => top.includes(name));
+      const others = ["config.json", ...tokenizerNames((name) => top.includes(name))];
       return { kind: "folder", files: others, weights };
     }
   }

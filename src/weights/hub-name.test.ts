@@ -71,6 +71,13 @@ test("weights in Hugging Face's layout come before GGUF, and files below folders
     files: ["config.json"],
     weights: [index, ...shards],
   });
+  const model = ["model.safetensors", "spiece.model"];
+  const others = (names: readonly string[]) => {
+    const choice = choose(names);
+    return choice.kind === "folder" ? choice.files : [];
+  };
+  assert.deepEqual(others(["config.json", ...model]), ["config.json", "spiece.model"]);
+  assert.deepEqual(others([...model, "config.json", "tokenizer.json"]), ["config.json", "tokenizer.json"]);
   const pickles = ["pytorch_model-1-of-1.bin", "pytorch_model.bin.index.json", "config.json"];
   assert.deepEqual(choose(pickles), {
     kind: "folder",

@@ -5,15 +5,18 @@ import { statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { UserError } from "../base/errors.ts";
 import { ReadableFile } from "./file.ts";
-import { openFolder } from "./folder.ts";
+import { type ConfigCheck, openFolder } from "./folder.ts";
 import { openGguf } from "./gguf.ts";
 import type { WeightSource } from "./source.ts";
 
-/** Opens a model folder or GGUF file, or throws a `UserError` that says what is wrong with it; the caller disposes of it. */
-export function openWeights(model: string): WeightSource {
+/**
+ * Opens a model folder or GGUF file, or throws a `UserError` that says what is wrong with it; the caller disposes of it.
+ * `check` sees a folder's config before its weights are looked for.
+ */
+export function openWeights(model: string, check?: ConfigCheck): WeightSource {
   const stat = statSync(model, { throwIfNoEntry: false });
   if (stat === undefined) throw notThere(model);
-  if (stat.isDirectory()) return openFolder(model);
+  if (stat.isDirectory()) return openFolder(model, check);
   if (extname(model).toLowerCase() === ".gguf" || startsWithMagic(model)) return openGguf(model);
   throw new UserError(
     `Expected a model folder or a .gguf file, found the file ${model}: ${

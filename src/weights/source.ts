@@ -10,7 +10,7 @@ export type ArrayInfo = {
 
 /** Plain data of a tokenizer as found beside or inside the weights. */
 export type TokenizerData =
-  | { readonly kind: "files"; readonly files: Readonly<Record<string, string>> }
+  | { readonly kind: "files"; readonly files: Readonly<Record<string, string | Uint8Array>> }
   | { readonly kind: "gguf"; readonly metadata: Readonly<Record<string, unknown>> };
 
 /** An opened model: what it is, what arrays it has, and their values when asked for. `read` throws a `UserError` for an
