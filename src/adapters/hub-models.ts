@@ -27,6 +27,33 @@ function qwen(model_class: string): HubModel {
   };
 }
 
+/** What an attention has of T5's, and its other two switches on the feed-forward layer: the gate's second, or the only. */
+function t5(): HubModel {
+  const attended = (place: string) => ["q", "k", "v"].map((letter) => [`${place}.${letter}`, letter]);
+  const fed = (place: string) => [
+    [`${place}.DenseReluDense.wi`, "intermediate_lora"],
+    [`${place}.DenseReluDense.wi_1`, "intermediate_lora"],
+    [`${place}.DenseReluDense.wo`, "output_lora"],
+  ];
+  const attentions = ["layer.0.SelfAttention", "layer.1.EncDecAttention"].flatMap(attended);
+  return {
+    model_class: "T5ForConditionalGeneration",
+    joins: Object.fromEntries([0, 1, 2].map((i) => [`layer.${i}`, `layer.${i}.adapters`])),
+    // Only the encoder has one.
+    ...{ invertible: "encoder.", inverse: false },
+    loras: Object.fromEntries([...attentions, ...fed("layer.1"), ...fed("layer.2")]),
+  };
+}
+
+/** It is reached as Qwen is, with a description that test/golden/xlnet/interface.py has; its attention takes no LoRA. */
+function xlnet(): HubModel {
+  return {
+    model_class: "XLNetLMHeadModel",
+    joins: { rel_attn: "attention_adapters.adapters", ff: "output_adapters.adapters" },
+    ...{ invertible: "transformer.", inverse: true, loras: {} },
+  };
+}
+
 const models: ReadonlyMap<string, HubModel> = new Map([
   [
     "llama",
@@ -37,6 +64,8 @@ const models: ReadonlyMap<string, HubModel> = new Map([
   ],
   ["qwen2", qwen("Qwen2ForCausalLM")],
   ["qwen3", qwen("Qwen3ForCausalLM")],
+  ["t5", t5()],
+  ["xlnet", xlnet()],
 ]);
 
 /** The row of an architecture, if adapters knows it. */

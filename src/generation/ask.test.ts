@@ -11,7 +11,6 @@ import { formats } from "../dataset/format.ts";
 import type { Ask } from "../dataset/pack.ts";
 import { runGit } from "../history/git.ts";
 import { packAsk, suggestAll } from "./ask.ts";
-import type { Decoder } from "./decoder.ts";
 import type { Writer } from "./suggest.ts";
 
 /** A writer that gives these answers, in order. */
@@ -24,16 +23,17 @@ function writerOf(answers: readonly string[]): Writer {
     return values;
   };
   const decoder = {
-    capacity: 4000,
-    model: { max_position_embeddings: 4000 },
-    truncate: () => {
+    room: 4000,
+    begin: async () => {
       ids = [...Buffer.from(left.shift()!)];
+      return logits();
     },
-    append: async () => logits(),
+    next: async () => logits(),
+    dispose: async () => {},
   };
   const signal = new AbortController().signal;
   return {
-    decoder: decoder as unknown as Decoder,
+    decoder,
     tokenizer: BYTES,
     format: formats.region,
     max_new_tokens: 500,

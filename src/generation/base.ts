@@ -2,8 +2,8 @@
 // weight is read. Arrays are read once and shared by everything that computes with them.
 
 import { UserError } from "../base/errors.ts";
-import { allParameters, type Model } from "../models/model.ts";
-import { createModel } from "../models/table.ts";
+import { type AnyModel, everyParameter } from "../models/encoder-decoder.ts";
+import { createAnyModel, requireArchitecture } from "../models/table.ts";
 import { tokenizerFromGguf } from "../tokenizer/gguf.ts";
 import { loadTokenizer } from "../tokenizer/load.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -15,18 +15,19 @@ import type { TokenizerData, WeightSource } from "../weights/source.ts";
  * `source` at the end. */
 export type Base = {
   readonly source: WeightSource;
-  readonly model: Model;
+  readonly model: AnyModel;
   readonly tokenizer: Tokenizer;
   readonly read: WeightSource["read"];
 };
 
 /** Opens a folder in Hugging Face layout or a .gguf file; throws a `UserError` where its parts do not fit together. */
 export function openBase(name: string): Base {
-  const source = openWeights(name);
+  const source = openWeights(name, requireArchitecture);
   try {
-    const model = createModel(source.config);
-    requireParameters(allParameters(model), source);
-    const tokenizer = openTokenizer(source.tokenizer);
+    const model = createAnyModel(source.config);
+    requireParameters(everyParameter(model), source);
+    // An encoder is told where its input ends; T5's own tokenizer does that in its template.
+    const tokenizer = { ...openTokenizer(source.tokenizer), closesPrompt: model.kind === "encoder-decoder" };
     if (tokenizer.vocabSize > model.vocab_size) {
       throw new UserError(
         `Expected a tokenizer of at most ${model.vocab_size} tokens, the rows of the embedding in ${name}, found ${tokenizer.vocabSize}: it belongs to another model`,

@@ -67,6 +67,22 @@ export class Decoder {
     return this.#length;
   }
 
+  /** Ids of prompt and answer together, at most. */
+  get room(): number {
+    return Math.min(this.capacity, this.model.max_position_embeddings);
+  }
+
+  /** Forgets what was before and reads a prompt; gives the logits of what follows it. */
+  begin(prompt: readonly number[]): Promise<Float32Array> {
+    this.truncate(0);
+    return this.append(prompt);
+  }
+
+  /** Takes one more id; gives the logits of what follows it. */
+  next(id: number): Promise<Float32Array> {
+    return this.append([id]);
+  }
+
   /** Forgets all positions from `length` on. */
   truncate(length: number): void {
     this.#length = Math.min(this.#length, length);

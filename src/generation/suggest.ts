@@ -11,11 +11,11 @@ import { type Patch, pathBefore } from "../patch/hunk.ts";
 import { parsePatch } from "../patch/parse.ts";
 import { printPatch } from "../patch/print.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import type { Decoder } from "./decoder.ts";
+import type { AnswerDecoder } from "./answer-decoder.ts";
 
 /** Everything that writes answers: network, tokenizer, format and limits. */
 export type Writer = {
-  readonly decoder: Decoder;
+  readonly decoder: AnswerDecoder;
   readonly tokenizer: Tokenizer;
   readonly format: Format;
   /** Ids of an answer at most; an answer that has not ended by then is refused. */
@@ -85,20 +85,19 @@ async function writeAnswer(writer: Writer, request: Request): Promise<Answer> {
   const { decoder, tokenizer } = writer;
   const started = performance.now();
   const prompt = await renderPrompt(tokenizer, writer.format, request);
-  const room = Math.min(decoder.capacity, decoder.model.max_position_embeddings);
+  const { room } = decoder;
   if (prompt.length + LEAST_ANSWER > room) {
     throw new UserError(
       `Expected a request of at most ${room - LEAST_ANSWER} tokens, which is what this model's context leaves, found ${prompt.length}; give a shorter message, or fewer files`,
     );
   }
-  decoder.truncate(0);
   const most = Math.min(writer.max_new_tokens, room - prompt.length);
   const ids: number[] = [];
-  let next = argmax(await decoder.append(prompt));
+  let next = argmax(await decoder.begin(prompt));
   while (next !== tokenizer.eosId && ids.length < most) {
     writer.signal.throwIfAborted();
     ids.push(next);
-    next = argmax(await decoder.append([next]));
+    next = argmax(await decoder.next(next));
   }
   return {
     text: await tokenizer.decode(ids),

@@ -7,7 +7,7 @@ import { evaluate, numbersOf } from "../../test/evaluate.ts";
 import { createRandom } from "../base/random.ts";
 import { apply } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
-import { constantValues, input, int64s, type Tensor } from "../graph/tensor.ts";
+import { constant, constantValues, input, int64s, type Tensor } from "../graph/tensor.ts";
 import { cachedAttention, causalAttention, rotaryTables } from "./attention.ts";
 import type { AttentionConfig } from "./model.ts";
 
@@ -145,6 +145,52 @@ test("several blocks of queries are the formula written out, and differentiate a
     const numeric = (lossOf(moved(1e-4)) - lossOf(moved(-1e-4))) / 2e-4;
     requireClose([numbersOf(slopes, `d${name}`)[at]!], [numeric], 1e-4);
   }
+});
+
+/** Attention as one product with a mask over all of it, after the rotation: what the blocks must equal. */
+function dense(q: Tensor, k: Tensor, v: Tensor): Tensor {
+  const rows = q.shape[0]!;
+  const { cos, sin } = rotaryTables(config, rows);
+  const ids = apply("Reshape", [int64s([...Array(rows).keys()]), int64s([1, rows])]);
+  const heads = (x: Tensor, perm: readonly number[], rotates: boolean) => {
+    const flat = apply("Reshape", [x, int64s([1, rows, x.shape[1]!])]);
+    const turned = rotates ? apply("RotaryEmbedding", [flat, ids, cos, sin]) : flat;
+    const parts = apply("Reshape", [turned, int64s([rows, x.shape[1]! / 16, 16])]);
+    const each = apply("Transpose", [parts], { perm });
+    const [n, a, b] = each.shape as [number, number, number];
+    const wide = apply("Expand", [apply("Reshape", [each, int64s([n, 1, a, b])]), int64s([n, 4 / n, a, b])]);
+    return apply("Reshape", [wide, int64s([4, a, b])]);
+  };
+  const hidden = Float32Array.from({ length: rows * rows }, (_, i) =>
+    i % rows <= Math.floor(i / rows) ? 0 : -1e30,
+  );
+  const products = apply("MatMul", [heads(q, [1, 0, 2], true), heads(k, [1, 2, 0], true)]);
+  const scores = apply("Mul", [products, constant("float32", [], Float32Array.of(0.25))]);
+  const weights = apply("Softmax", [apply("Add", [scores, constant("float32", [rows, rows], hidden)])], {
+    axis: -1,
+  });
+  const mixed = apply("Transpose", [apply("MatMul", [weights, heads(v, [1, 0, 2], false)])], {
+    perm: [1, 0, 2],
+  });
+  return apply("Reshape", [mixed, int64s([rows, HEADS])]);
+}
+
+test("a length at which probabilities are not held gives what one large product gives", async () => {
+  const long = 1100;
+  const given = {
+    ...{ q: values(5, long * HEADS), k: values(6, long * KV), v: values(7, long * KV) },
+    dy: values(8, long * HEADS),
+  };
+  const rows = (name: string, width: number) => input(name, "float32", [long, width]);
+  const wrt = [rows("q", HEADS), rows("k", KV), rows("v", KV)] as const;
+  const all = async (y: Tensor) => {
+    const [dq, dk, dv] = gradients([{ output: y, gradient: input("dy", "float32", y.shape) }], wrt);
+    return evaluate({ y, dq: dq!, dk: dk!, dv: dv! }, given);
+  };
+  const found = await all(causalAttention(config, { batch: 1, length: long })(...wrt));
+  const wanted = await all(dense(...wrt));
+  for (const name of ["y", "dq", "dk", "dv"])
+    requireClose(numbersOf(found, name), numbersOf(wanted, name), 1e-5);
 });
 
 test("grouped heads equal heads that are repeated beforehand", async () => {

@@ -2,7 +2,22 @@
 // differentiated, or ONNX Runtime's fused operator over a cache. Rotary positions belong here because the fused
 // operator does both.
 
-import { add, apply, applyAll, expand, matMul, mul, reshape, softmax, transpose } from "../graph/build.ts";
+import { sizeOf } from "../base/dtype.ts";
+import {
+  add,
+  apply,
+  applyAll,
+  concat,
+  expand,
+  matMul,
+  mul,
+  reshape,
+  softmax,
+  split,
+  sub,
+  transpose,
+  withPullback,
+} from "../graph/build.ts";
 import { constant, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import type { AttentionConfig, Hooks } from "./model.ts";
 import { type RopeConfig, ropeFrequencies } from "./rope.ts";
@@ -33,33 +48,164 @@ export function causalAttention(config: AttentionConfig, { batch, length }: Exte
   const rotate = (x: Tensor, n: number) =>
     apply("RotaryEmbedding", [reshape(x, [batch, length, n * d]), ids, cos, sin]);
   /** [batch, heads, length, d], or with the last two axes turned. */
-  const split = (x: Tensor, { n, perm }: { n: number; perm: readonly number[] }) =>
+  const byHead = (x: Tensor, { n, perm }: { n: number; perm: readonly number[] }) =>
     transpose(reshape(x, [batch, length, n, d]), perm);
   const repeat = (x: Tensor) => repeatHeads(x, heads / kvHeads);
   return (q, k, v) => {
-    const queries = split(mul(rotate(q, heads), scalar(1 / Math.sqrt(d))), { n: heads, perm: [0, 2, 1, 3] });
-    const keys = repeat(split(rotate(k, kvHeads), { n: kvHeads, perm: [0, 2, 3, 1] }));
-    const values = repeat(split(v, { n: kvHeads, perm: [0, 2, 1, 3] }));
-    const blocks: Tensor[] = [];
-    for (let start = 0; start < length; start += BLOCK) {
-      const end = Math.min(length, start + BLOCK);
-      const scores = matMul(slice(queries, 2, [start, end]), slice(keys, 3, [0, end]));
-      blocks.push(matMul(softmax(add(scores, causalMask(start, end))), slice(values, 2, [0, end])));
-    }
-    const mixed = blocks.length === 1 ? blocks[0]! : apply("Concat", blocks, { axis: 2 });
-    return reshape(transpose(mixed, [0, 2, 1, 3]), [batch * length, heads * d]);
+    const queries = byHead(mul(rotate(q, heads), scalar(1 / Math.sqrt(d))), { n: heads, perm: [0, 2, 1, 3] });
+    const keys = repeat(byHead(rotate(k, kvHeads), { n: kvHeads, perm: [0, 2, 3, 1] }));
+    const values = repeat(byHead(v, { n: kvHeads, perm: [0, 2, 1, 3] }));
+    return reshape(transpose(attendInBlocks({ queries, keys, values }), [0, 2, 1, 3]), [
+      batch * length,
+      heads * d,
+    ]);
   };
 }
 
-/** What is added to scores [.., end - start, end] of the queries from `start` on: nothing, or enough to hide a key. */
-function causalMask(start: number, end: number): Tensor {
-  const values = Float32Array.from({ length: (end - start) * end }, (_, i) =>
-    i % end <= start + Math.floor(i / end) ? 0 : -1e30,
+type Attended = {
+  /** [batch, heads, length, d]. */
+  readonly queries: Tensor;
+  /** [batch, heads, d, length]. */
+  readonly keys: Tensor;
+  /** [batch, heads, length, d]. */
+  readonly values: Tensor;
+};
+
+/** Queries from `start` to `end`, which attend to keys from the first to `end`. */
+type Rows = { readonly start: number; readonly end: number };
+
+/**
+ * softmax(QKᵀ)V block of queries by block of queries, and its gradient (FlashAttention, Dao et al., 2022, without its
+ * online softmax): dS = P∘(dP - rowsum(dO∘O)).
+ */
+function attendInBlocks(attended: Attended): Tensor {
+  const { queries, keys, values } = attended;
+  const length = queries.shape[2]!;
+  const rows: Rows[] = [];
+  for (let start = 0; start < length; start += BLOCK)
+    rows.push({ start, end: Math.min(length, start + BLOCK) });
+  const masks = new Map(rows.map(({ start, end }) => [end - start, causalMask(end - start)]));
+  const forward = { ...attended, rows, masks };
+  const weights = rows.map((block) => probabilities(forward, block, slice(queries, 2, rangeOf(block))));
+  const mixed = concat(
+    weights.map((p, i) => matMul(p, slice(values, 2, [0, rows[i]!.end]))),
+    2,
   );
-  return constant("float32", [end - start, end], values);
+  const rule = (dy: Tensor) => attentionGradients({ ...forward, mixed, weights }, dy);
+  return withPullback(mixed, { of: [queries, keys, values], rule });
 }
 
-function slice(x: Tensor, axis: number, [start, end]: readonly [number, number]): Tensor {
+type Scored = Pick<Attended, "keys"> & {
+  /** What hides later keys of the same block, by its number of rows. */
+  readonly masks: ReadonlyMap<number, Tensor>;
+};
+
+/** Probabilities [.., end - start, end] of a block's own queries; only what stands on the diagonal needs hiding. */
+function probabilities({ keys, masks }: Scored, { start, end }: Rows, own: Tensor): Tensor {
+  const before = start === 0 ? [] : [matMul(own, slice(keys, 3, [0, start]))];
+  const diagonal = add(matMul(own, slice(keys, 3, [start, end])), masks.get(end - start)!);
+  return softmax(concat([...before, diagonal], 3));
+}
+
+/** What is added to scores [.., count, count]: nothing, or enough to hide a key. */
+function causalMask(count: number): Tensor {
+  const values = Float32Array.from({ length: count * count }, (_, i) =>
+    i % count <= Math.floor(i / count) ? 0 : -1e30,
+  );
+  return constant("float32", [count, count], values);
+}
+
+/** From this length on probabilities are computed again on the way back: held, they grow with its square. */
+const LONG = 1024;
+
+type Forward = Attended &
+  Scored & {
+    readonly mixed: Tensor;
+    readonly rows: readonly Rows[];
+    readonly weights: readonly Tensor[];
+  };
+
+function attentionGradients(forward: Forward, dy: Tensor): [Tensor, Tensor, Tensor] {
+  const { queries, keys, values, mixed, rows } = forward;
+  const turned = (x: Tensor) => transpose(x, [0, 1, 3, 2]);
+  const delta = apply("ReduceSum", [mul(dy, mixed), int64s([3])], { keepdims: 1 });
+  // Turned once instead of in every product: the narrow operands, never a block of scores.
+  const all = {
+    dyT: turned(dy),
+    queriesT: turned(queries),
+    keysT: turned(keys),
+    valuesT: turned(values),
+    delta,
+  };
+  const isLong = queries.shape[2]! > LONG;
+  const again = isLong ? recomputed(forward) : null;
+  const ownOf = (i: number) => [again?.queries ?? queries, dy].map((x) => slice(x, 2, rangeOf(rows[i]!)));
+  const dq: Tensor[] = [];
+  let sums: readonly Tensor[] = [];
+  let own = ownOf(0);
+  rows.forEach((block, i) => {
+    const weights = again ? probabilities(again, block, own[0]!) : forward.weights[i]!;
+    const part = blockGradients({ ...all, weights, dy: own[1]! }, block);
+    const sum = [part.dk, part.dvT].map((x, k) => (sums[k] ? addPrefix(sums[k], x) : x));
+    const next = rows[i + 1] ? ownOf(i + 1) : [];
+    const done = isLong ? inOneStep([part.dq, ...sum, ...next]) : [part.dq, ...sum, ...next];
+    dq.push(done[0]!);
+    sums = done.slice(1, 3);
+    own = done.slice(3);
+  });
+  return [concat(dq, 2), sums[0]!, turned(sums[1]!)];
+}
+
+type Turned = Readonly<Record<"weights" | "dy" | "delta" | "dyT" | "queriesT" | "keysT" | "valuesT", Tensor>>;
+
+/** dQ of a block's queries, and dKᵀ and dVᵀ [.., d, end] of the keys and values that it met; `dy` is its own rows. */
+function blockGradients(all: Turned, block: Rows): Record<"dq" | "dk" | "dvT", Tensor> {
+  const { weights, dy } = all;
+  const rows = rangeOf(block);
+  const met: Range = [0, block.end];
+  const dScores = mul(weights, sub(matMul(dy, slice(all.valuesT, 3, met)), slice(all.delta, 2, rows)));
+  return {
+    dq: matMul(dScores, slice(all.keysT, 2, met)),
+    dk: matMul(slice(all.queriesT, 3, rows), dScores),
+    dvT: matMul(slice(all.dyT, 3, rows), weights),
+  };
+}
+
+/**
+ * What probabilities are computed of anew. Factors that cancel keep these nodes apart from the forward pass's, which
+ * would otherwise be taken for the same and held.
+ */
+function recomputed({ queries, keys, masks }: Forward): Scored & { readonly queries: Tensor } {
+  return { queries: mul(queries, scalar(2)), keys: mul(keys, scalar(0.5)), masks };
+}
+
+/**
+ * The tensors, none of which can be had before the others. A runtime that computes first what is wanted first would
+ * else hold the scores of all blocks: so a block ends with its sums and what the next one begins with.
+ */
+function inOneStep(tensors: readonly Tensor[]): Tensor[] {
+  const sizes = tensors.map(({ shape }) => sizeOf(shape));
+  const flat = concat(
+    tensors.map((x, i) => reshape(x, [sizes[i]!])),
+    0,
+  );
+  return split(flat, sizes, 0).map((x, i) => reshape(x, tensors[i]!.shape));
+}
+
+/** The sum of two tensors along whose last axis the second goes on where the first ends. */
+function addPrefix(sum: Tensor, part: Tensor): Tensor {
+  const held = sum.shape[3]!;
+  const [met, own] = split(part, [held, part.shape[3]! - held], 3);
+  return concat([add(sum, met!), own!], 3);
+}
+
+type Range = readonly [number, number];
+
+function rangeOf({ start, end }: Rows): Range {
+  return [start, end];
+}
+
+function slice(x: Tensor, axis: number, [start, end]: Range): Tensor {
   if (start === 0 && end === x.shape[axis]) return x;
   return apply("Slice", [x, int64s([start]), int64s([end]), int64s([axis])]);
 }

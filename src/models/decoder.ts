@@ -94,6 +94,7 @@ export function decoderModel({ model_type, config, moreParameters, attention }: 
   const linears = linearShapes(config);
   const headWeight = config.tie_word_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
   return {
+    kind: "decoder",
     model_type,
     vocab_size: config.vocab_size,
     hidden_size: d,

@@ -32,6 +32,7 @@ export type AttentionConfig = RopeConfig & {
 
 /** A decoder-only network as a chain of stages: embedding, equal blocks, head. Hidden states are [n, hidden_size]. */
 export type Model = {
+  readonly kind: "decoder";
   readonly model_type: string;
   readonly vocab_size: number;
   readonly hidden_size: number;

@@ -4,7 +4,7 @@
 
 import { add, apply, expand, matMul, reshape, softmax, transpose } from "../graph/build.ts";
 import { constant, int64s, type Tensor } from "../graph/tensor.ts";
-import type { RelativeConfig } from "./encoder-decoder.ts";
+import type { Masks, Padded, RelativeConfig } from "./encoder-decoder.ts";
 
 type Buckets = Pick<RelativeConfig, "relative_attention_num_buckets" | "relative_attention_max_distance">;
 
@@ -25,26 +25,30 @@ export function bucketOf(distance: number, config: Buckets, twoSided: boolean): 
   return offset + Math.min(log, count - 1);
 }
 
-/** What the table [buckets, heads] adds to the scores of `length` queries and as many keys: [heads, length, length]. */
+/** Queries side by side, keys that each looks at, and the distance of the first query to the first key. */
+export type Span = { readonly queries: number; readonly keys: number; readonly first: number };
+
+/** What the table [buckets, heads] adds to the scores of a span: [heads, queries, keys]. */
 export function relativeBias(
   config: RelativeConfig,
   table: Tensor,
-  { length, twoSided }: { length: number; twoSided: boolean },
+  { queries, keys, first, twoSided }: Span & { readonly twoSided: boolean },
 ): Tensor {
   const { num_heads: heads, relative_attention_num_buckets: buckets } = config;
-  // One row for each distance, those ahead first, then those behind from the farthest on: read with a step of one
-  // place less than its width, it gives each query its own row. Its gradient is then sums, with no scattered adding.
-  const wide = 2 * length;
+  // One row for each distance, the first query's to its keys, then those that come before them from the farthest on:
+  // read with a step of one place less than its width, it gives each query its own row. Its gradient is then sums, with
+  // no scattered adding.
+  const wide = queries + keys;
   const one = new Float32Array(wide * buckets);
   for (let at = 0; at < wide; at++)
-    one[at * buckets + bucketOf(at < length ? at : at - wide, config, twoSided)] = 1;
+    one[at * buckets + bucketOf(first + (at < keys ? at : at - wide), config, twoSided)] = 1;
   const values = transpose(matMul(constant("float32", [wide, buckets], one), table), [1, 0]);
-  const repeated = reshape(expand(reshape(values, [heads, 1, wide]), [heads, length, wide]), [
+  const repeated = reshape(expand(reshape(values, [heads, 1, wide]), [heads, queries, wide]), [
     heads,
-    length * wide,
+    queries * wide,
   ]);
-  const shifted = reshape(slice(repeated, 1, length * (wide - 1)), [heads, length, wide - 1]);
-  return slice(shifted, 2, length);
+  const shifted = reshape(slice(repeated, 1, queries * (wide - 1)), [heads, queries, wide - 1]);
+  return slice(shifted, 2, keys);
 }
 
 /** What hides from each query of `length` the keys after it: [length, length]. */
@@ -53,6 +57,14 @@ export function causalBias(length: number): Tensor {
     i % length <= Math.floor(i / length) ? 0 : -1e30,
   );
   return constant("float32", [length, length], values);
+}
+
+/** What hides what is not there from everyone: [batch, 1, 1, length], 0 or enough to leave no weight. */
+export function paddingMask(lengths: readonly number[], { batch, length }: Padded): Masks[string] {
+  const data = Float32Array.from({ length: batch * length }, (_, i) =>
+    i % length < (lengths[Math.floor(i / length)] ?? 0) ? 0 : -1e30,
+  );
+  return { shape: [batch, 1, 1, length], data };
 }
 
 export type Crossing = { readonly batch: number; readonly queries: number; readonly keys: number };

@@ -5,8 +5,9 @@
 import { add, apply, linear, mul, rmsNorm } from "../graph/build.ts";
 import { scalar, type Tensor } from "../graph/tensor.ts";
 import { type ConfigFile, integerOf, numberOf, refuse } from "./config.ts";
-import type { EncoderDecoder, MemoryHooks, RelativeConfig, Stack } from "./encoder-decoder.ts";
+import type { Encoder, EncoderDecoder, MemoryHooks, RelativeConfig, Stack } from "./encoder-decoder.ts";
 import type { Hooks, Parameter } from "./model.ts";
+import { biasedAttention, paddingMask, relativeBias } from "./relative.ts";
 
 export type T5Config = RelativeConfig & {
   readonly vocab_size: number;
@@ -54,16 +55,26 @@ function idOf(value: unknown): number | undefined {
 /** The network that a T5's config.json describes. */
 export function t5(file: ConfigFile): EncoderDecoder {
   const config = parseT5Config(file);
+  return t5Network(config, { model_type: "t5", encoder: encoder(config) });
+}
+
+/** Everything but the encoder's blocks, which tell one architecture of the family from another. */
+export function t5Network(
+  config: T5Config,
+  { model_type, encoder }: Pick<EncoderDecoder, "model_type" | "encoder">,
+): EncoderDecoder {
   const d = config.d_model;
   const headWeight = config.tie_word_embeddings ? "shared.weight" : "lm_head.weight";
   return {
-    model_type: "t5",
+    kind: "encoder-decoder",
+    model_type,
     vocab_size: config.vocab_size,
     hidden_size: d,
+    max_position_embeddings: Infinity,
     decoder_start_token_id: config.decoder_start_token_id,
     attention: config,
     embeddingParameter: { name: "shared.weight", shape: [config.vocab_size, d] },
-    encoder: encoder(config),
+    encoder,
     memoryParameters: [{ name: "encoder.final_layer_norm.weight", shape: [d] }],
     memory: ({ parameter }, x) =>
       rmsNorm(x, parameter("encoder.final_layer_norm.weight"), config.layer_norm_epsilon),
@@ -80,15 +91,22 @@ export function t5(file: ConfigFile): EncoderDecoder {
   };
 }
 
-function encoder(config: T5Config): Stack<Hooks> {
+function encoder(config: T5Config): Encoder {
   return {
-    ...stack(config, { name: "encoder", layers: config.num_layers }),
+    ...stack(config, { name: "encoder", layers: config.num_layers, twoSided: true }),
+    masks: (lengths, padded) => ({ mask: paddingMask(lengths, padded) }),
+    scoreCount: (length) => length * length,
     ...parts(config, [attentionShapes(config, SELF), feedForwardShapes(config, "layer.1")]),
     joins: [
       { name: "layer.0", role: "attention" },
       { name: "layer.1", role: "output" },
     ],
-    block: (hooks, x) => feedForward(config, { hooks, place: "layer.1" }, selfAttention(config, hooks, x)),
+    block: ({ padded: { batch, length }, shared, ...hooks }, x) => {
+      const crossing = { batch, queries: length, keys: length };
+      const attend = biasedAttention(config, crossing, [shared.bias!, shared.mask!]);
+      const attended = selfAttention(config, { ...hooks, attend }, x);
+      return feedForward(config, { hooks, place: "layer.1" }, attended);
+    },
   };
 }
 
@@ -99,7 +117,7 @@ function decoder(config: T5Config): Stack<MemoryHooks> {
     feedForwardShapes(config, "layer.2"),
   ];
   return {
-    ...stack(config, { name: "decoder", layers: config.num_decoder_layers }),
+    ...stack(config, { name: "decoder", layers: config.num_decoder_layers, twoSided: false }),
     ...parts(config, shapes),
     joins: [
       { name: "layer.0", role: "attention" },
@@ -116,27 +134,30 @@ function decoder(config: T5Config): Stack<MemoryHooks> {
 const SELF = "layer.0.SelfAttention";
 const CROSS = "layer.1.EncDecAttention";
 
-function stack(config: T5Config, { name, layers }: { name: string; layers: number }) {
+type Place = { readonly name: string; readonly layers: number; readonly twoSided: boolean };
+
+function stack(config: T5Config, { name, layers, twoSided }: Place) {
+  const table = `${name}.block.0.${SELF}.relative_attention_bias.weight`;
   return {
     hidden_size: config.d_model,
     num_hidden_layers: layers,
     blockPrefix: (layer: number) => `${name}.block.${layer}.`,
-    positionParameter: {
-      name: `${name}.block.0.${SELF}.relative_attention_bias.weight`,
-      shape: [config.relative_attention_num_buckets, config.num_heads],
-    },
+    positionParameters: [{ name: table, shape: [config.relative_attention_num_buckets, config.num_heads] }],
+    positions: ({ parameter }: Pick<Hooks, "parameter">, length: number) => ({
+      bias: relativeBias(config, parameter(table), { queries: length, keys: length, first: 0, twoSided }),
+    }),
   };
 }
 
 /** Linear layers of sub-layers, and with each sub-layer's norm the parameters of a block. */
-function parts(config: T5Config, sublayers: readonly (readonly Parameter[])[]) {
+export function parts(config: T5Config, sublayers: readonly (readonly Parameter[])[]) {
   const linears = sublayers.flat();
   const norms = sublayers.map((_, i) => ({ name: `layer.${i}.layer_norm.weight`, shape: [config.d_model] }));
   const weights = linears.map(({ name, shape }) => ({ name: `${name}.weight`, shape }));
   return { linears, blockParameters: [...norms, ...weights] };
 }
 
-function attentionShapes({ d_model, d_kv, num_heads }: T5Config, name: string): Parameter[] {
+export function attentionShapes({ d_model, d_kv, num_heads }: T5Config, name: string): Parameter[] {
   const inner = num_heads * d_kv;
   return [
     ...["q", "k", "v"].map((letter) => ({ name: `${name}.${letter}`, shape: [inner, d_model] })),
@@ -144,7 +165,10 @@ function attentionShapes({ d_model, d_kv, num_heads }: T5Config, name: string): 
   ];
 }
 
-function feedForwardShapes({ d_model, d_ff, feed_forward_proj }: T5Config, place: string): Parameter[] {
+export function feedForwardShapes(
+  { d_model, d_ff, feed_forward_proj }: T5Config,
+  place: string,
+): Parameter[] {
   const inputs = feed_forward_proj === "relu" ? ["wi"] : ["wi_0", "wi_1"];
   return [
     ...inputs.map((name) => ({ name: `${place}.DenseReluDense.${name}`, shape: [d_ff, d_model] })),
@@ -152,7 +176,13 @@ function feedForwardShapes({ d_model, d_ff, feed_forward_proj }: T5Config, place
   ];
 }
 
-function normal(config: T5Config, { parameter }: Hooks, { place, x }: { place: string; x: Tensor }): Tensor {
+export type Inner = Pick<Hooks, "parameter" | "linear" | "join">;
+
+export function normal(
+  config: T5Config,
+  { parameter }: Inner,
+  { place, x }: { place: string; x: Tensor },
+): Tensor {
   return rmsNorm(x, parameter(`${place}.layer_norm.weight`), config.layer_norm_epsilon);
 }
 
@@ -171,7 +201,11 @@ function crossAttention(config: T5Config, hooks: MemoryHooks, x: Tensor): Tensor
   return hooks.join("layer.1", x, hooks.linear(mixed, [`${CROSS}.o`])[0]!);
 }
 
-function feedForward(config: T5Config, { hooks, place }: { hooks: Hooks; place: string }, x: Tensor): Tensor {
+export function feedForward(
+  config: T5Config,
+  { hooks, place }: { hooks: Inner; place: string },
+  x: Tensor,
+): Tensor {
   const inner = normal(config, hooks, { place, x });
   const name = `${place}.DenseReluDense`;
   const between = () => {

@@ -5,12 +5,14 @@ import { UserError } from "../base/errors.ts";
 import { nearestName } from "../base/options.ts";
 import { showText, showValue } from "../base/show.ts";
 import type { ConfigFile } from "./config.ts";
-import type { EncoderDecoder } from "./encoder-decoder.ts";
+import type { AnyModel, EncoderDecoder } from "./encoder-decoder.ts";
 import { llama } from "./llama.ts";
+import { longt5 } from "./longt5.ts";
 import type { Model } from "./model.ts";
 import { qwen2 } from "./qwen2.ts";
 import { qwen3 } from "./qwen3.ts";
 import { t5 } from "./t5.ts";
+import { type XLNet, xlnet } from "./xlnet.ts";
 
 /** Builders by `model_type`. */
 export const architectures: Readonly<Record<string, (config: ConfigFile) => Model>> = {
@@ -20,14 +22,42 @@ export const architectures: Readonly<Record<string, (config: ConfigFile) => Mode
 };
 
 /** Builders of those with an encoder and a decoder. */
-export const encoderDecoders: Readonly<Record<string, (config: ConfigFile) => EncoderDecoder>> = { t5 };
+export const encoderDecoders: Readonly<Record<string, (config: ConfigFile) => EncoderDecoder>> = {
+  longt5,
+  t5,
+};
 
-/** The model that a `config.json` describes. */
+/** Builders of those with two streams. */
+export const twoStreams: Readonly<Record<string, (config: ConfigFile) => XLNet>> = { xlnet };
+
+/** The decoder-only model that a `config.json` describes. */
 export function createModel(config: ConfigFile): Model {
+  return build(config, architectures);
+}
+
+const all: Builders<AnyModel> = { ...architectures, ...encoderDecoders, ...twoStreams };
+
+/** The model of any kind that a `config.json` describes. */
+export function createAnyModel(config: ConfigFile): AnyModel {
+  return build(config, all);
+}
+
+/** Throws a `UserError` for a `config.json` of another kind of model: to be asked before weights are looked for. */
+export function requireArchitecture(config: ConfigFile): void {
+  builderOf(config, all);
+}
+
+type Builders<M> = Readonly<Record<string, (config: ConfigFile) => M>>;
+
+function build<M>(config: ConfigFile, builders: Builders<M>): M {
+  return builderOf(config, builders)(config);
+}
+
+function builderOf<M>(config: ConfigFile, builders: Builders<M>): (config: ConfigFile) => M {
   const type = String(config.model_type ?? "");
-  const build = Object.hasOwn(architectures, type) ? architectures[type] : undefined;
-  if (build) return build(config);
-  const known = Object.keys(architectures);
+  const found = Object.hasOwn(builders, type) ? builders[type] : undefined;
+  if (found) return found;
+  const known = Object.keys(builders);
   const near = nearestModel(type, known);
   throw new UserError(
     `Expected a model of type ${known.join(", ")}, found model_type ${showValue(config.model_type)}` +

@@ -11,34 +11,40 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Adapter } from "../../src/adapters/adapter.ts";
 import { combineAdapters } from "../../src/adapters/combine.ts";
-import { createAdapter } from "../../src/adapters/create.ts";
 import { mergedModel } from "../../src/adapters/merge.ts";
 import { openAdapter } from "../../src/adapters/open.ts";
-import { parseAdapter } from "../../src/adapters/options.ts";
 import { saveAdapter } from "../../src/adapters/save.ts";
 import { writeJson } from "../../src/base/files.ts";
-import { createRandom } from "../../src/base/random.ts";
-import { Decoder } from "../../src/generation/decoder.ts";
-import type { Model } from "../../src/models/model.ts";
-import { createModel } from "../../src/models/table.ts";
+import { openDecoder } from "../../src/generation/answer-decoder.ts";
+import type { AnyModel } from "../../src/models/encoder-decoder.ts";
+import { createAnyModel, createModel } from "../../src/models/table.ts";
 import { initialWeights } from "../../src/training/initial.ts";
 import { openFolder, writeModelFolder } from "../../src/weights/folder.ts";
 import { writeSafetensors } from "../../src/weights/safetensors.ts";
+import { drawAdapter } from "../drawn-adapter.ts";
 
 const venvs = { peft: process.env.CODEFUDGE_VENV, adapters: process.env.CODEFUDGE_ADAPTERS_VENV };
 const temporary = mkdtempSync(join(tmpdir(), "codefudge-adapters-"));
 after(() => rmSync(temporary, { recursive: true, force: true }));
 let folders = 0;
 const newFolder = () => join(temporary, String(folders++));
-const IDS = Array.from({ length: 20 }, (_, i) => (i * 31 + 7) % 67);
+const IDS = Array.from({ length: 20 }, (_, i) => (i * 31 + 7) % 61);
 const device = { threads: 1, arena: true };
 
-type Base = { readonly folder: string; readonly model: Model; read(name: string): Float32Array<ArrayBuffer> };
+type Base = {
+  readonly folder: string;
+  readonly model: AnyModel;
+  read(name: string): Float32Array<ArrayBuffer>;
+};
 
 function openTiny(variant: string): Base {
-  const folder = new URL(`../golden/llama/${variant}`, import.meta.url).pathname;
+  return openGolden(`llama/${variant}`);
+}
+
+function openGolden(name: string): Base {
+  const folder = new URL(`../golden/${name}`, import.meta.url).pathname;
   const source = openFolder(folder);
-  return { folder, model: createModel(source.config), read: source.read };
+  return { folder, model: createAnyModel(source.config), read: source.read };
 }
 
 /** A Qwen, whose invertible adapter adapters undoes before the head. */
@@ -52,33 +58,27 @@ function makeQwen(): Base {
   };
   const model = createModel(config);
   const arrays = initialWeights(model, 5);
-  for (const { data } of arrays.values()) data.set(data.map((value) => value * 8));
+  for (const [name, { data }] of arrays) {
+    data.set(data.map((value, i) => (name.endsWith("bias") ? Math.sin(i) : 8 * value)));
+  }
   writeModelFolder(folder, { config, arrays, tokenizerFiles: {} });
   return { folder, model, read: openFolder(folder).read };
 }
 
-/** An adapter whose every array counts. */
-function makeAdapter(text: string, base: Base, seed = 3): Adapter {
-  const random = createRandom(seed);
-  const adapter = createAdapter(parseAdapter(text), base, random);
-  for (const [name, { data }] of adapter.arrays) {
-    const isOwn = /lora_[AB]|adapter_|invertible/.test(name);
-    const drawn = (value: number) => (isOwn ? 0.15 * random.normal() : value * (1 + 0.1 * random.normal()));
-    data.set(data.map(drawn));
-  }
-  return adapter;
-}
-
 async function writeLogits(base: Base, adapter: Adapter): Promise<string> {
   const { model, read } = base;
-  const decoder = new Decoder({ model, read, adapter, capacity: IDS.length, device });
-  const rows: number[] = [];
-  for (const id of IDS) rows.push(...(await decoder.append([id])));
+  const decoder = openDecoder({ model, read, adapter, capacity: 2 * IDS.length, device });
+  const isTwofold = model.kind === "encoder-decoder";
+  const ids = isTwofold ? [model.decoder_start_token_id, ...IDS.slice(5)] : IDS;
+  const rows = [...(await decoder.begin(isTwofold ? IDS : IDS.slice(0, 1)))];
+  for (const id of ids.slice(1)) rows.push(...(await decoder.next(id)));
   await decoder.dispose();
   const file = join(newFolder(), "logits.safetensors");
+  const row = (values: readonly number[]) => ({ shape: [values.length], data: Float32Array.from(values) });
   const arrays = {
-    ids: { shape: [IDS.length], data: Float32Array.from(IDS) },
-    logits: { shape: [IDS.length, rows.length / IDS.length], data: Float32Array.from(rows) },
+    ids: row(ids),
+    ...(isTwofold ? { source: row(IDS) } : {}),
+    logits: { shape: [ids.length, rows.length / ids.length], data: Float32Array.from(rows) },
   };
   writeSafetensors(file, new Map(Object.entries(arrays)));
   return file;
@@ -112,7 +112,7 @@ const skipHub = { skip: venvs.adapters === undefined && "CODEFUDGE_ADAPTERS_VENV
 const facts = { name: "codefudge", base: null, base_sha256: "0".repeat(64) };
 
 async function saved(text: string, base: Base): Promise<{ paths: Paths; last: string }> {
-  const adapter = makeAdapter(text, base);
+  const adapter = drawAdapter(text, base, 3);
   const folder = newFolder();
   const written = saveAdapter(folder, adapter, { ...facts, model: base.model });
   const logits = await writeLogits(base, adapter);
@@ -160,6 +160,53 @@ for (const [make, model] of [
   });
 }
 
+const T5_PEFT = [
+  ["v1.0", "lora[r=4, target_modules=[q, v, wo]]"],
+  ["v1.1", "lora[r=4]"],
+  ["v1.1", "rslora[r=4, target_modules=[wi_0, o], layers_to_transform=1]"],
+  ["v1.0", "dora[r=4, target_modules=[layer.1.EncDecAttention.k, wi]]"],
+  ["v1.1", "lora[target_modules=[v], modules_to_save=[lm_head]]"],
+  ["v1.0", "lora[target_modules=[k], modules_to_save=[final_layer_norm]]"],
+] as const;
+
+test("PEFT reads ours: T5", skipPeft, async () => {
+  const cases: Case[] = [];
+  for (const [variant, text] of T5_PEFT) {
+    const { paths } = await saved(text, openGolden(`t5/${variant}`));
+    cases.push({ name: `${text}, T5 ${variant}`, library: "peft", ...paths });
+  }
+  for (const variant of ["v1.0", "v1.1"]) {
+    const base = openGolden(`t5/${variant}`);
+    const adapter = drawAdapter("rslora[r=4, target_modules=[q, wo]]", base, 3);
+    const folder = newFolder();
+    const { config } = openFolder(base.folder);
+    writeModelFolder(folder, { config, arrays: mergedModel(adapter, base), tokenizerFiles: {} });
+    const paths = { model: base.folder, adapter: folder, logits: await writeLogits(base, adapter) };
+    cases.push({ name: `merged, T5 ${variant}`, library: "transformers", ...paths });
+  }
+  compareAll(venvs.peft!, cases);
+});
+
+const t5HubKinds = [
+  ...["pfeiffer", "pfeiffer+inv", "houlsby", "houlsby+inv", "par_bn", "par_bn+inv"],
+  "double_seq_bn[cross_adapter=true, reduction_factor={'0': 2, '4': 4, 'default': 8}, leave_out=[1, 2]]",
+  "rslora[r=4, target_modules=[q, v, wo], layers_to_transform=0-1]",
+  "dora[r=4, lora_alpha=6, target_modules=[k, wo]]",
+];
+
+for (const variant of ["v1.0", "v1.1"]) {
+  test(`adapters reads ours: T5 ${variant}`, skipHub, async () => {
+    const cases: Case[] = [];
+    for (const text of t5HubKinds) {
+      const { paths, last } = await saved(text, openGolden(`t5/${variant}`));
+      for (const library of ["adapters", "adapters-safe"] as const) {
+        cases.push({ name: `${text}, T5 ${variant}`, library, ...paths, adapter: last });
+      }
+    }
+    compareAll(venvs.adapters!, cases);
+  });
+}
+
 test("transformers reads a merged model, and PEFT combines as we do", skipPeft, async () => {
   const cases: Case[] = [];
   const kinds = ["rslora[r=4]", "dora[r=4]", "lora[target_modules=v_proj, modules_to_save=embed_tokens]"];
@@ -171,7 +218,7 @@ test("transformers reads a merged model, and PEFT combines as we do", skipPeft, 
       ] as const,
   )) {
     const base = openTiny(variant);
-    const adapter = makeAdapter(text, base);
+    const adapter = drawAdapter(text, base, 3);
     const folder = newFolder();
     writeModelFolder(folder, {
       config: openFolder(base.folder).config,
@@ -183,7 +230,7 @@ test("transformers reads a merged model, and PEFT combines as we do", skipPeft, 
     cases.push({ name: `${text}, ${variant}`, library: "transformers", ...paths });
   }
   const base = openTiny("untied");
-  const parts = ["lora[r=2]", "rslora[r=4, lora_alpha=6]"].map((text, i) => makeAdapter(text, base, i));
+  const parts = ["lora[r=2]", "rslora[r=4, lora_alpha=6]"].map((text, i) => drawAdapter(text, base, i));
   const weights = [0.7, 0.4];
   const both = combineAdapters(parts.map((adapter, i) => ({ adapter, weight: weights[i]! })));
   const written = [...parts, both].map((adapter) => {

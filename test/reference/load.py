@@ -4,7 +4,7 @@ python load.py CASES: a JSON file with a list of {library, model, adapter, logit
 ../golden/adapters/requirements-peft.txt), `adapters` or `adapters-safe` (requirements-adapters.txt; from
 pytorch_adapter.bin or adapter.safetensors), `transformers` (`adapter` is a merged model's folder) or `peft-cat` (three
 folders with commas: two and their combination with weights 0.7 and 0.4). `logits` is a safetensors file with `ids` [n]
-(as f32) and `logits` [n, vocabulary]. Prints a JSON object a case; every missing or unexpected key and every warning
+(as f32), of a model with an encoder `source` too, and `logits` [n, vocabulary]. Prints a JSON object a case; every missing or unexpected key and every warning
 that names keys is in it.
 """
 
@@ -15,17 +15,22 @@ import warnings
 
 import torch
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 NAME = "codefudge"
 
 
 def open_base(folder):
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    twofold = AutoConfig.from_pretrained(folder).is_encoder_decoder
+    kind = AutoModelForSeq2SeqLM if twofold else AutoModelForCausalLM
+    return kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
 
 
 def logits_of(model, ids):
     with torch.no_grad():
+        if isinstance(ids, tuple):
+            source, given = (part.long()[None] for part in ids)
+            return model(input_ids=source, decoder_input_ids=given).logits[0]
         return model(ids.long()[None]).logits[0]
 
 
@@ -65,6 +70,8 @@ def with_cat(base, folders, ids):
 def compare(library, model, adapter, logits):
     with safe_open(logits, "pt") as file:
         ids, ours = file.get_tensor("ids"), file.get_tensor("logits")
+        if "source" in file.keys():
+            ids = (file.get_tensor("source"), ids)
     lines = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())

@@ -1,0 +1,98 @@
+// Sequences as pairs: the encoder reads what stands before the answer, the decoder is given the answer one place later
+// and is to say the answer. Both sides are padded to the right, each to a length that programs are compiled for.
+
+import { createBuffer } from "../runtime/device.ts";
+import { type Batch, bucketOf, type Sequence } from "./batch.ts";
+
+/** Sequences of one run, and the padded lengths of both sides. */
+export type PairExtent = { readonly batch: number; readonly source: number; readonly answer: number };
+
+/** A batch whose `ids` [batch · answer] are what the decoder is given. */
+export type PairBatch = Batch & {
+  readonly pairs: PairExtent;
+  /** What the encoder reads: ids [batch · source], of which so many are real. */
+  readonly source: { readonly ids: BigInt64Array; readonly lengths: readonly number[] };
+};
+
+function sourceLength({ ids, promptLength }: Sequence): number {
+  return Math.min(Math.max(1, promptLength), ids.length);
+}
+
+function answerLength(sequence: Sequence): number {
+  return sequence.ids.length - sourceLength(sequence);
+}
+
+/** Sequences packed into batches of at most `rows`, near lengths together; owners index `sequences`. */
+export function packPairs(sequences: readonly Sequence[], rows: number, start: number): PairBatch[] {
+  const by = (length: (sequence: Sequence) => number, a: number, b: number) =>
+    bucketOf(length(sequences[a]!)) - bucketOf(length(sequences[b]!));
+  const order = sequences
+    .map((_, i) => i)
+    .sort((a, b) => by(sourceLength, a, b) || by(answerLength, a, b) || a - b);
+  const batches: PairBatch[] = [];
+  for (let at = 0; at < order.length; at += rows) {
+    batches.push(packPair(sequences, order.slice(at, at + rows), { rows, start }));
+  }
+  return batches;
+}
+
+function packPair(
+  sequences: readonly Sequence[],
+  members: readonly number[],
+  { rows, start }: { rows: number; start: number },
+): PairBatch {
+  const longest = (length: (sequence: Sequence) => number) =>
+    Math.max(...members.map((i) => length(sequences[i]!)));
+  // One place more than any answer: the last row is nobody's, and the filling of targets can point at it.
+  const pairs = {
+    batch: rows,
+    source: bucketOf(longest(sourceLength)),
+    answer: bucketOf(longest(answerLength) + 1),
+  };
+  const source = { ids: new BigInt64Array(rows * pairs.source), lengths: [] as number[] };
+  const ids = new BigInt64Array(rows * pairs.answer);
+  const targets = {
+    rows: [] as number[],
+    labels: [] as number[],
+    weights: [] as number[],
+    owners: [] as number[],
+  };
+  members.forEach((owner, row) => {
+    const sequence = sequences[owner]!;
+    const border = sourceLength(sequence);
+    for (let i = 0; i < border; i++) source.ids[row * pairs.source + i] = BigInt(sequence.ids[i]!);
+    source.lengths.push(border);
+    const first = row * pairs.answer;
+    ids[first] = BigInt(start);
+    sequence.ids.subarray(border).forEach((id, i) => {
+      ids[first + i + 1] = BigInt(id);
+      targets.rows.push(first + i);
+      targets.labels.push(id);
+      targets.weights.push(sequence.weight ?? 1);
+      targets.owners.push(owner);
+    });
+  });
+  const extent = { batch: rows, length: pairs.answer };
+  return { extent, size: pairs.source + pairs.answer, pairs, source, ids, ...targets };
+}
+
+/** The targets of a batch, `size` at a time, as what the head is fed: rows, labels and weights, 1 where none are given. */
+export function* headFeeds(batch: Batch, size: number, given?: readonly number[]) {
+  for (let start = 0; start < batch.rows.length; start += size) {
+    const count = Math.min(size, batch.rows.length - start);
+    const rows = new BigInt64Array(size).fill(BigInt(batch.ids.length - 1));
+    const labels = new BigInt64Array(size);
+    const weights = new Float32Array(size);
+    for (let i = 0; i < count; i++) {
+      rows[i] = BigInt(batch.rows[start + i]!);
+      labels[i] = BigInt(batch.labels[start + i]!);
+      weights[i] = given?.[start + i] ?? 1;
+    }
+    const feeds = {
+      target_rows: createBuffer("int64", [size], rows),
+      labels: createBuffer("int64", [size, 1], labels),
+      weights: createBuffer("float32", [size], weights),
+    };
+    yield { start, count, feeds };
+  }
+}
