@@ -15,6 +15,13 @@ const trainBenchOptions = {
   targets: { type: "integer", default: 64, help: "The last tokens that are trained on", value: "N" },
   steps: { type: "integer", default: 3, help: "Measured steps of a run, after one to warm up", value: "N" },
   threads: { type: "integer", default: 2, help: "Threads of both sides", value: "N" },
+  compute: { type: "string", default: "int8", choices: ["f32", "int8"], help: "Our frozen products" },
+  keeping: {
+    type: "string",
+    default: "all",
+    choices: ["nothing", "linear", "all"],
+    help: "What our forward passes keep",
+  },
 } as const satisfies OptionTable;
 
 const MODES = ["f32", "f32 checkpointing", "bf16 autocast", "bf16 autocast checkpointing"];
@@ -31,8 +38,8 @@ export const bench: Bench = {
 function runTrain(setup: BenchSetup): Promise<BenchResult> {
   const { venv, log } = setup;
   const work = setup.values as Values<typeof trainBenchOptions>;
-  const { shape, length, targets, steps, threads } = work;
-  const job = { shape, length, targets, steps, threads };
+  const { shape, length, targets, steps, threads, compute, keeping } = work;
+  const job = { shape, length, targets, steps, threads, compute, keeping };
   if (venv === null) log(explainMissingPeer("train"));
   const peer = venv === null ? null : { name: "PyTorch + PEFT", modes: modesOf(venv, job) };
   return compare({ figure: "tokens_per_second", unit: "tokens/s", ours: ourSide("train", job), peer }, setup);

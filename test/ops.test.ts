@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TypedArray } from "../src/base/dtype.ts";
 import { sizeOf } from "../src/base/dtype.ts";
-import { apply, applyAll, mul, reduceSum, reshape } from "../src/graph/build.ts";
+import { add, apply, applyAll, mul, reduceSum, reshape } from "../src/graph/build.ts";
 import { gradients } from "../src/graph/gradient.ts";
 import { writeProgram } from "../src/graph/onnx.ts";
 import type { GradientRule, Op, Sample } from "../src/graph/op.ts";
@@ -48,14 +48,18 @@ async function checkShape(op: Op, sample: Sample): Promise<void> {
 
 async function checkGradient(op: Op, rule: GradientRule, sample: Sample): Promise<void> {
   const { inputs, feeds } = open(sample);
-  const y = apply(op.name, inputs, sample.attributes);
-  const flowing = rule({ inputs, outputs: [y], attributes: sample.attributes ?? {}, dy: y, apply });
+  const outputs = applyAll(op.name, inputs, sample.attributes);
+  const attributes = sample.attributes ?? {};
+  const flowing = rule({ inputs, outputs, attributes, dy: outputs[0]!, dys: outputs, apply });
   const wrt = inputs.filter((_, i) => flowing[i] != null);
   assert.ok(wrt.length > 0, "a rule without any gradient");
   for (const [i, gradient] of flowing.entries()) {
     if (gradient) assert.deepEqual([...gradient.shape], [...inputs[i]!.shape], `gradient of input ${i}`);
   }
-  const loss = reduceSum(reshape(mul(y, uniform(y.shape, 0.5, 1.5)), [sizeOf(y.shape)]), [0]);
+  const sums = outputs.map((y) =>
+    reduceSum(reshape(mul(y, uniform(y.shape, 0.5, 1.5)), [sizeOf(y.shape)]), [0]),
+  );
+  const loss = sums.reduce((sum, part) => add(sum, part));
   const given = gradients([{ output: loss, gradient: scalar(1) }], wrt);
   const named = Object.fromEntries(given.map((gradient, i) => [`g${i}`, gradient]));
   const executable = await compile(writeProgram(op.name, { loss, ...named }), { threads: 1, arena: true });

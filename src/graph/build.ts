@@ -2,7 +2,7 @@
 // write their mathematics.
 
 import { checkNode } from "./check.ts";
-import { type Attributes, int64s, type Node, scalar, type Tensor } from "./tensor.ts";
+import { type Attributes, int64s, type Node, type Pullback, scalar, type Tensor } from "./tensor.ts";
 
 /** Every output of a new node. Throws with the operator's name and the inputs found when they do not fit. */
 export function applyAll(name: string, inputs: readonly Tensor[], attributes: Attributes = {}): Tensor[] {
@@ -25,6 +25,11 @@ export const sigmoid = (x: Tensor): Tensor => apply("Sigmoid", [x]);
 export const relu = (x: Tensor): Tensor => apply("Relu", [x]);
 /** x as a constant: no gradient flows through it. */
 export const detach = (x: Tensor): Tensor => apply("Identity", [x]);
+/** x, whose gradient flows back as `pullback` says and not by the rules of what computed it. */
+export function withPullback(x: Tensor, pullback: Pullback): Tensor {
+  const node: Node = { kind: "node", op: "Identity", inputs: [x], attributes: {}, pullback };
+  return { dtype: x.dtype, shape: x.shape, source: node, index: 0 };
+}
 export const matMul = (a: Tensor, b: Tensor): Tensor => apply("MatMul", [a, b]);
 
 /** x·wᵀ for x [n, in] and w [out, in], the layout in which Hugging Face keeps linear layers. */
@@ -33,6 +38,11 @@ export const linear = (x: Tensor, w: Tensor): Tensor => apply("Gemm", [x, w], { 
 export const reshape = (x: Tensor, shape: readonly number[]): Tensor => apply("Reshape", [x, int64s(shape)]);
 export const expand = (x: Tensor, shape: readonly number[]): Tensor => apply("Expand", [x, int64s(shape)]);
 export const transpose = (x: Tensor, perm: readonly number[]): Tensor => apply("Transpose", [x], { perm });
+/** Parts of x along an axis, of the sizes given. */
+export const split = (x: Tensor, sizes: readonly number[], axis: number): Tensor[] =>
+  sizes.length === 1 ? [x] : applyAll("Split", [x, int64s(sizes)], { axis });
+export const concat = (parts: readonly Tensor[], axis: number): Tensor =>
+  parts.length === 1 ? parts[0]! : apply("Concat", parts, { axis });
 export const softmax = (x: Tensor): Tensor => apply("Softmax", [x], { axis: -1 });
 export const logSoftmax = (x: Tensor): Tensor => apply("LogSoftmax", [x], { axis: -1 });
 export const reduceSum = (x: Tensor, axes: readonly number[]): Tensor =>
@@ -41,8 +51,19 @@ export const reduceSum = (x: Tensor, axes: readonly number[]): Tensor =>
 /** Rows of `x` by index. */
 export const gather = (x: Tensor, indices: Tensor): Tensor => apply("Gather", [x, indices], { axis: 0 });
 
-/** x · sigmoid(x), also called SiLU or swish. */
-export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+/** x · sigmoid(x), also called SiLU or swish. Its slope is s + y·(1 - s) of s = sigmoid(x) and y = x·s. */
+export function silu(x: Tensor): Tensor {
+  const s = sigmoid(x);
+  const y = mul(x, s);
+  const rule = (dy: Tensor) => [mul(dy, add(s, sub(y, mul(y, s))))];
+  return withPullback(y, { of: [x], rule });
+}
 
 export const rmsNorm = (x: Tensor, scale: Tensor, epsilon: number): Tensor =>
   apply("RMSNormalization", [x, scale], { axis: -1, epsilon });
+
+export const layerNorm = (
+  x: Tensor,
+  { scale, bias }: { readonly scale: Tensor; readonly bias: Tensor },
+  epsilon: number,
+): Tensor => apply("LayerNormalization", [x, scale, bias], { axis: -1, epsilon });

@@ -136,7 +136,7 @@ const misfits: readonly (readonly [string, readonly Tensor[], Node["attributes"]
   ["Concat", [x, input("b", "float32", [4])], { axis: 1 }],
   ["Slice", [x, int64s([0]), int64s([5]), int64s([0])], {}],
   ["Pad", [x, int64s([1, 1])], {}],
-  ["Gather", [x, ids], { axis: 1 }],
+  ["Gather", [x, ids], { axis: 2 }],
   ["ScatterND", [x, input("i", "int64", [2, 1]), x], { reduction: "add" }],
   ["ScatterND", [x, input("i", "int64", [4, 1]), x], { reduction: "none" }],
   ["GatherElements", [x, input("i", "int64", [3, 1])], { axis: 1 }],

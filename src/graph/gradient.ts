@@ -21,11 +21,15 @@ export function gradients(seeds: readonly Seed[], wrt: readonly Tensor[]): Tenso
   for (const seed of seeds) addTo(seed.output, seed.gradient);
   for (const node of nodes.reverse()) {
     if (!onPath.has(node)) continue;
-    const y = outputOf(node, seeds);
-    const dy = known.get(identity(y));
+    const outputs = outputsOf(node, seeds);
+    const dys = outputs.map((output) => known.get(identity(output)));
+    const dy = dys.find((gradient) => gradient !== undefined);
     if (!dy) continue;
-    const given = ruleOf(node)({ inputs: node.inputs, outputs: [y], attributes: node.attributes, dy, apply });
-    node.inputs.forEach((from, i) => {
+    const { inputs, attributes, pullback } = node;
+    const given = pullback
+      ? pullback.rule(dy)
+      : ruleOf(node)({ inputs, outputs, attributes, dy, dys, apply });
+    sourcesOf(node).forEach((from, i) => {
       const gradient = given[i];
       if (gradient && reaches(from, onPath, wrt)) addTo(from, gradient);
     });
@@ -54,10 +58,15 @@ function createIdentity(): (tensor: Tensor) => string {
 function pathTo(nodes: readonly Node[], wrt: readonly Tensor[]): Set<Node> {
   const onPath = new Set<Node>();
   for (const node of nodes) {
-    if ("stops" in ops.get(node.op)!.gradient) continue;
-    if (node.inputs.some((from) => reaches(from, onPath, wrt))) onPath.add(node);
+    if (!node.pullback && "stops" in ops.get(node.op)!.gradient) continue;
+    if (sourcesOf(node).some((from) => reaches(from, onPath, wrt))) onPath.add(node);
   }
   return onPath;
+}
+
+/** What a node passes gradients to. */
+function sourcesOf(node: Node): readonly Tensor[] {
+  return node.pullback?.of ?? node.inputs;
 }
 
 function reaches(tensor: Tensor, onPath: ReadonlySet<Node>, wrt: readonly Tensor[]): boolean {
@@ -73,12 +82,13 @@ function ruleOf(node: Node) {
   return gradient;
 }
 
-/** The first output of a node as a tensor; only first outputs are differentiable. */
-function outputOf(node: Node, seeds: readonly Seed[]): Tensor {
-  const seeded = seeds.find((seed) => seed.output.source === node);
-  if (seeded) return seeded.output;
-  const spec = ops.get(node.op)!.shape(node.inputs, node.attributes)[0]!;
-  return { ...spec, source: node, index: 0 };
+/** The outputs of a node as tensors. */
+function outputsOf(node: Node, seeds: readonly Seed[]): Tensor[] {
+  const specs = ops.get(node.op)!.shape(node.inputs, node.attributes);
+  return specs.map((spec, index) => {
+    const seeded = seeds.find(({ output }) => output.source === node && output.index === index);
+    return seeded?.output ?? { ...spec, source: node, index };
+  });
 }
 
 function describe(tensor: Tensor): string {

@@ -10,8 +10,10 @@ export type GradientContext = {
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
   readonly attributes: Attributes;
-  /** Gradient of the first output; operators with more differentiable outputs do not exist here. */
+  /** Gradient of the first output that has one. */
   readonly dy: Tensor;
+  /** Gradients of all outputs, by their index; `undefined` where nothing depends on one. */
+  readonly dys: readonly (Tensor | undefined)[];
   readonly apply: Apply;
 };
 
@@ -22,7 +24,7 @@ export type GradientRule = (context: GradientContext) => readonly (Tensor | null
  * What an input must be: `T` any dtype and `F` a float, the same for all of that letter in one node; or a dtype. A
  * `?` marks one that may be left out, `...` one that repeats.
  */
-export type InputKind = `${"T" | "F" | "bool" | "int32" | "int64"}${"" | "?" | "..."}`;
+export type InputKind = `${"T" | "F" | "bool" | "uint8" | "int8" | "int32" | "int64"}${"" | "?" | "..."}`;
 
 /** Type of an attribute; a `?` marks one that may be left out. */
 export type AttributeKind = `${"int" | "ints" | "float" | "string"}${"" | "?"}`;

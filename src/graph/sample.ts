@@ -26,3 +26,17 @@ export function int32s(shape: readonly number[], values: readonly number[]): Ten
 export function booleans(shape: readonly number[], values: readonly number[]): Tensor {
   return constant("bool", shape, Uint8Array.from(values));
 }
+
+/** uint8 or int8 values in [low, high), evenly spread. */
+export function eightBits(
+  dtype: "uint8" | "int8",
+  shape: readonly number[],
+  [low, high]: [number, number],
+): Tensor {
+  const random = createRandom(sizeOf(shape) * 31 + low * 7 + high * 13);
+  const next = () => low + random.below(high - low);
+  const size = sizeOf(shape);
+  const values =
+    dtype === "int8" ? Int8Array.from({ length: size }, next) : Uint8Array.from({ length: size }, next);
+  return constant(dtype, shape, values);
+}

@@ -22,6 +22,14 @@ export type Node = {
   readonly op: string;
   readonly inputs: readonly Tensor[];
   readonly attributes: Attributes;
+  /** Stands in place of the operator's own gradient rule. */
+  readonly pullback?: Pullback;
+};
+
+/** Gradients of the tensors `of`, on which the node's output depends, given its own; `null` where none flows. */
+export type Pullback = {
+  readonly of: readonly Tensor[];
+  readonly rule: (dy: Tensor) => readonly (Tensor | null)[];
 };
 
 export function input(name: string, dtype: DType, shape: readonly number[]): Tensor {

@@ -3,7 +3,7 @@
 
 import type { Adapter } from "../adapters/adapter.ts";
 import { blockVariant, outerParameters } from "../adapters/hooks.ts";
-import { allParameters, type Model, type Parameter } from "../models/model.ts";
+import type { Model, Parameter } from "../models/model.ts";
 import {
   type Buffer,
   type Buffers,
@@ -13,16 +13,25 @@ import {
 } from "../runtime/device.ts";
 import { buffersUnder, Programs } from "../runtime/programs.ts";
 import type { WeightSource } from "../weights/source.ts";
-import type { Batch } from "./batch.ts";
+import { type Batch, packBatches, type Sequence } from "./batch.ts";
+import { BlockWeights } from "./block-weights.ts";
+import { type ComputeCheck, calibrationBatch, gradientCosine, judge, roundWeights } from "./calibration.ts";
 import { dropoutRate, fillMask } from "./dropout.ts";
+import type { Keeping } from "./kept.ts";
+import { Pool } from "./pool.ts";
+import { largestWeight } from "./saturation.ts";
 import {
   blockBackward,
   blockForward,
+  blockKept,
   blockMasks,
+  blockObserved,
   embeddingBackward,
   embeddingForward,
+  frozenGroups,
   headBackward,
   headForward,
+  plainParameters,
   type Setup,
   trainsEmbedding,
 } from "./stages.ts";
@@ -36,8 +45,19 @@ export type EngineOptions = {
   readonly adapter: Adapter | null;
   readonly trainable: Setup["trainable"];
   readonly label_smoothing?: number;
+  /** How frozen products are computed, f32 when not given; `int8` asks for `prepare`. */
+  readonly compute?: Compute;
+  /** What forward passes keep for backward passes, and in how many of the last blocks; nothing when not given. */
+  readonly keeping?: Keeping;
+  readonly kept_layers?: number;
+  /** Whether weights of blocks are read anew for every run instead of held. */
+  readonly streams?: boolean;
+  /** An engine on the same base, whose base weights are used as they are there. */
+  readonly like?: Engine;
   readonly device: DeviceOptions;
 };
+
+export type Compute = "f32" | "int8";
 
 /** Logits of one run of the head stay under this many values: 16 MB of f32. */
 const HEAD_VALUES = 4 * 1024 * 1024;
@@ -52,39 +72,134 @@ export class Engine {
   readonly model: Model;
   /** Every trained array by full name; the optimizer writes to `data`, the next run sees it. */
   readonly trained = new Map<string, Trained>();
-  readonly #setup: Setup;
+  readonly #options: EngineOptions;
+  #setup: Setup;
+  /** Arrays outside the blocks, and the adapter's. */
   readonly #buffers = new Map<string, Buffer>();
+  readonly #weights: BlockWeights;
+  /** What is fed of an adapter to each block. */
+  readonly #own = new Map<number, Buffers>();
+  readonly #gradients = new Map<string, Buffer>();
   readonly #programs: Programs;
-  readonly #pool = new Map<string, Buffer>();
-  /** Masks that a held block program takes. */
+  readonly #pool = new Pool();
+  /** Masks that a held block program takes, and what it keeps. */
   readonly #masks = new Map<string, readonly Parameter[]>();
+  readonly #kept = new Map<string, readonly Parameter[]>();
   /** Batch and length of the programs that are held: their working memory is as large as the batch. */
   #held = "";
+  /** Whether all gradients are zero. */
+  #clear = true;
 
-  constructor({ model, read, adapter, trainable, device, label_smoothing = 0 }: EngineOptions) {
+  constructor(options: EngineOptions) {
+    const { model, read, adapter, trainable, device, label_smoothing = 0, like } = options;
     this.model = model;
+    this.#options = options;
     this.#programs = new Programs(device);
-    this.#setup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
-    for (const { name, shape } of allParameters(model)) {
-      this.#add(name, { shape, data: read(name) }, trainable === "all");
+    const setup: Setup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
+    const same = like && !options.streams ? like : undefined;
+    this.#setup = same ? { ...setup, frozen: same.#setup.frozen ?? [] } : setup;
+    this.#weights = same
+      ? same.#weights
+      : new BlockWeights({ ...model, read, parameters: model.blockParameters });
+    for (const { name, shape } of outerOf(model)) {
+      const data = like ? (like.#buffers.get(name)!.data as Float32Array) : read(name);
+      this.#add(name, { shape, data }, trainable === "all");
     }
+    if (like === undefined && !this.#readsLater()) this.#holdAll();
     for (const [name, array] of adapter?.arrays ?? []) this.#add(name, array, trainable === "adapter");
+  }
+
+  #readsLater(): boolean {
+    return this.#options.streams === true || this.#options.compute === "int8";
   }
 
   #add(name: string, array: { shape: readonly number[]; data: Float32Array }, trained: boolean): void {
     this.#buffers.set(name, createBuffer("float32", array.shape, array.data));
-    if (trained) this.trained.set(name, { ...array, gradient: new Float32Array(array.data.length) });
+    if (!trained) return;
+    const gradient = new Float32Array(array.data.length);
+    this.trained.set(name, { ...array, gradient });
+    this.#gradients.set(name, createBuffer("float32", array.shape, gradient));
+  }
+
+  /** Reads the blocks' weights as f32. */
+  #holdAll(): void {
+    const { model, trainable } = this.#setup;
+    for (let layer = 0; layer < model.num_hidden_layers; layer++) {
+      const buffers = this.#weights.read(layer);
+      this.#weights.hold(layer, buffers);
+      if (trainable !== "all") continue;
+      for (const [name, { shape, data }] of Object.entries(buffers)) {
+        this.#add(model.blockPrefix(layer) + name, { shape, data: data as Float32Array }, true);
+      }
+    }
+  }
+
+  /**
+   * Makes the engine ready for eight-bit products, where it was asked for: rounds the weights, then compares loss and
+   * gradient with f32 on a few of the sequences and goes on in f32 where they differ. `null` where there is nothing to do.
+   */
+  async prepare(sequences: readonly Sequence[]): Promise<ComputeCheck | null> {
+    const groups = this.#options.compute === "int8" ? frozenGroups(this.#setup) : [];
+    if (groups.length === 0) {
+      if (this.#options.compute === "int8") this.#holdAll();
+      return null;
+    }
+    const setup = this.#setup;
+    const batch = calibrationBatch(sequences);
+    const most = await largestWeight(this.#options.device);
+    const reference = new Engine({
+      ...this.#options,
+      compute: "f32",
+      keeping: "nothing",
+      streams: true,
+      like: this,
+    });
+    try {
+      this.#setup = { ...setup, frozen: groups };
+      const plain = plainParameters(this.#setup);
+      const f32 = await reference.accumulate(batch, 0, (layer, weights, observed) => {
+        const rounded = groups.map((group, i) => {
+          const parts = group.names.map((name) => weights[`${name}.weight`]!.data as Float32Array);
+          const largest = observed[`largest:${i}`]!.data as Float32Array;
+          return roundWeights(group, parts, { largest, most });
+        });
+        const rest = plain.map((name) => [name, weights[name]!] as const);
+        this.#weights.hold(layer, Object.assign(Object.fromEntries(rest), ...rounded));
+      });
+      const int8 = await this.accumulate(batch, 0);
+      const cosine = gradientCosine(this.trained, reference.trained);
+      const targets = batch.rows.length;
+      const check = judge({ f32_loss: f32 / targets, int8_loss: int8 / targets, cosine });
+      if (!check.passed) await this.#returnTo(setup);
+      return check;
+    } finally {
+      this.clearGradients();
+      await this.#release();
+      await reference.dispose();
+    }
+  }
+
+  async #returnTo(setup: Setup): Promise<void> {
+    this.#setup = setup;
+    await this.#release();
+    this.#weights.clear();
+    this.#holdAll();
+  }
+
+  /** Sequences as batches of at most `rows` each. */
+  pack(sequences: readonly Sequence[], rows: number): Batch[] {
+    return packBatches(sequences, rows);
   }
 
   /**
    * Runs a batch and adds its gradients. Returns the weighted sum of its targets' negative log-likelihoods, in nats.
    * Dropout follows from `seed`.
    */
-  async accumulate(batch: Batch, seed: number = 0): Promise<number> {
-    const states = await this.#forward(batch, seed);
+  async accumulate(batch: Batch, seed: number = 0, observe?: Observer): Promise<number> {
+    const states = await this.#forward(batch, seed, observe);
     const rows = batch.ids.length;
     const shape = [rows, this.model.hidden_size];
-    const [dy, dx] = [this.#pooled("gradient 0", shape), this.#pooled("gradient 1", shape)];
+    const [dy, dx] = [this.#pool.get("gradient 0", shape), this.#pool.get("gradient 1", shape)];
     (dy.data as Float32Array).fill(0);
     const head = await this.#programs.get("headBackward", () =>
       headBackward(this.#setup, this.#headExtent(rows)),
@@ -97,6 +212,7 @@ export class Engine {
       this.#collect(out, "");
     }
     await this.#backward({ batch, states, seed }, [dy, dx]);
+    this.#clear = false;
     return nll;
   }
 
@@ -116,32 +232,57 @@ export class Engine {
   /** Sets every gradient to zero. */
   clearGradients(): void {
     for (const { gradient } of this.trained.values()) gradient.fill(0);
+    this.#clear = true;
   }
 
   async dispose(): Promise<void> {
-    await this.#programs.dispose();
+    await this.#release();
     this.#buffers.clear();
-    this.#pool.clear();
+    this.#own.clear();
+    if (!this.#options.like || this.#options.streams) this.#weights.clear();
   }
 
-  /** Hidden states before each block and after the last; no seed is no dropout. */
-  async #forward(batch: Batch, seed: number | null): Promise<readonly Buffer[]> {
+  /** Lets go of programs and of working memory. */
+  async #release(): Promise<void> {
+    await this.#programs.dispose();
+    this.#masks.clear();
+    this.#kept.clear();
+    this.#pool.clear();
+    this.#held = "";
+  }
+
+  /** Hidden states before each block and after the last; no seed is no dropout and nothing kept. */
+  async #forward(batch: Batch, seed: number | null, observe?: Observer): Promise<readonly Buffer[]> {
     await this.#hold(batch);
     const rows = batch.ids.length;
     const shape = [rows, this.model.hidden_size];
     const layers = this.model.num_hidden_layers;
-    const states = Array.from({ length: layers + 1 }, (_, i) => this.#pooled(`state ${i}`, shape));
+    const states = Array.from({ length: layers + 1 }, (_, i) => this.#pool.get(`state ${i}`, shape));
     const ids = createBuffer("int64", [rows], batch.ids);
     const embedding = await this.#programs.get("embeddingForward", () => embeddingForward(this.#setup, rows));
     await embedding.run({ ...this.#outerFeeds(), ids }, { y: states[0]! });
     for (let layer = 0; layer < layers; layer++) {
-      const { program, masks } = await this.#block("blockForward", batch, { layer, seed });
-      await program.run(
-        { ...this.#blockFeeds(layer), ...masks, x: states[layer]! },
-        { y: states[layer + 1]! },
-      );
+      const into = { y: states[layer + 1]! };
+      if (observe) {
+        await this.#observe({ batch, layer, into, x: states[layer]! }, observe);
+        if (dropoutRate(this.#setup.adapter) === 0) continue;
+      }
+      const { program, feeds, kept } = await this.#block("forward", batch, { layer, seed });
+      await program.run({ ...feeds, x: states[layer]! }, { ...into, ...kept });
     }
     return states;
+  }
+
+  /** Runs a block without its dropout and lets what goes through it be looked at. */
+  async #observe(
+    { batch, layer, into, x }: { batch: Batch; layer: number; into: Buffers; x: Buffer },
+    observe: Observer,
+  ): Promise<void> {
+    const program = await this.#programs.get("observed", () =>
+      blockObserved(this.#setup, batch.extent, frozenGroups(this.#setup)),
+    );
+    const weights = this.#weights.feeds(layer);
+    observe(layer, weights, await program.run({ ...weights, ...this.#ownFeeds(layer), x }, into));
   }
 
   async #backward(
@@ -150,11 +291,10 @@ export class Engine {
   ): Promise<void> {
     let [dy, dx] = ping;
     for (let layer = this.model.num_hidden_layers - 1; layer >= 0; layer--) {
-      const { program, masks } = await this.#block("blockBackward", batch, { layer, seed });
+      const { program, feeds, kept } = await this.#block("backward", batch, { layer, seed });
       const into = { ...this.#gradientOutputs(layer), dx };
-      const feeds = { ...this.#blockFeeds(layer), ...masks, x: states[layer]!, dy };
-      const out = await program.run(feeds, into);
-      this.#collect(out, this.model.blockPrefix(layer));
+      const out = await program.run({ ...feeds, ...kept, x: states[layer]!, dy }, into);
+      if (!this.#clear) this.#collect(out, this.model.blockPrefix(layer));
       [dy, dx] = [dx, dy];
     }
     if (!trainsEmbedding(this.#setup)) return;
@@ -169,25 +309,36 @@ export class Engine {
     this.#collect(await embedding.run({ ...this.#outerFeeds(), ids, dy }), "");
   }
 
-  /** The program of a layer's block, which layers of one variant share, and the masks that it takes this time. */
+  /** The program of a layer's block, which layers of one variant share, what it is fed, and what is kept between two. */
   async #block(
-    name: "blockForward" | "blockBackward",
+    pass: "forward" | "backward",
     { extent }: Batch,
     { layer, seed }: { layer: number; seed: number | null },
-  ): Promise<{ program: Executable; masks: Buffers }> {
+  ): Promise<{ program: Executable; feeds: Buffers; kept: Buffers }> {
     const variant = blockVariant(this.model, this.#setup.adapter, layer);
     const rate = seed === null ? 0 : dropoutRate(this.#setup.adapter);
-    const place = { layer, drops: rate > 0 };
-    const build = { blockForward, blockBackward }[name];
-    const key = `${name} ${place.drops} ${variant}`;
-    const program = await this.#programs.get(key, () => build(this.#setup, extent, place));
+    const keeping = seed === null ? "nothing" : this.#keepingOf(layer);
+    const place = { layer, drops: rate > 0, keeping };
+    const build = { forward: blockForward, backward: blockBackward }[pass];
+    const key = `${place.drops} ${keeping} ${variant}`;
+    const program = await this.#programs.get(`${pass} ${key}`, () => build(this.#setup, extent, place));
     if (!this.#masks.has(key)) this.#masks.set(key, blockMasks(this.#setup, extent, place));
+    if (!this.#kept.has(key)) this.#kept.set(key, blockKept(this.#setup, extent, place));
     const masks = this.#masks.get(key)!.map(({ name, shape }, i) => {
-      const buffer = this.#pooled(name, shape);
+      const buffer = this.#pool.get(name, shape);
       fillMask(buffer.data as Float32Array, rate, [seed!, layer, i]);
       return [name, buffer] as const;
     });
-    return { program, masks: Object.fromEntries(masks) };
+    const kept = this.#kept
+      .get(key)!
+      .map(({ name, shape }) => [name, this.#pool.get(`${layer} ${name}`, shape)] as const);
+    const feeds = { ...this.#weights.feeds(layer), ...this.#ownFeeds(layer), ...Object.fromEntries(masks) };
+    return { program, feeds, kept: Object.fromEntries(kept) };
+  }
+
+  #keepingOf(layer: number): Keeping {
+    const { keeping = "nothing", kept_layers = Infinity } = this.#options;
+    return layer >= this.model.num_hidden_layers - kept_layers ? keeping : "nothing";
   }
 
   /** Lets go of programs of another shape. */
@@ -196,6 +347,7 @@ export class Engine {
     if (this.#held !== key) {
       await this.#programs.dispose();
       this.#masks.clear();
+      this.#kept.clear();
     }
     this.#held = key;
   }
@@ -204,8 +356,13 @@ export class Engine {
     return { rows, targets: headTargets(this.model.vocab_size) };
   }
 
-  #blockFeeds(layer: number): Buffers {
-    return buffersUnder(this.#buffers, this.model.blockPrefix(layer));
+  /** The adapter's arrays of a block, by their names within it. */
+  #ownFeeds(layer: number): Buffers {
+    const found = this.#own.get(layer);
+    if (found) return found;
+    const feeds = buffersUnder(this.#buffers, this.model.blockPrefix(layer));
+    this.#own.set(layer, feeds);
+    return feeds;
   }
 
   /** Everything outside the blocks: an embedding or head program takes what it needs of it. */
@@ -219,31 +376,14 @@ export class Engine {
     return Object.fromEntries(outer.map(({ name }) => [name, this.#buffers.get(name)!]));
   }
 
-  /** Where a block's gradients land before they are added: the same buffers for every layer. */
+  /** Where a block's gradients land: at once where they are the first, else in buffers from which they are added. */
   #gradientOutputs(layer: number): Buffers {
     const prefix = this.model.blockPrefix(layer);
     const outputs: Record<string, Buffer> = {};
-    for (const [name, { shape }] of this.trained) {
-      const key = `d:${name.slice(prefix.length)}`;
-      if (name.startsWith(prefix)) outputs[key] = this.#pooled(key, shape);
+    for (const [name, gradient] of Object.entries(buffersUnder(this.#gradients, prefix))) {
+      outputs[`d:${name}`] = this.#clear ? gradient : this.#pool.get(`d:${name}`, gradient.shape);
     }
     return outputs;
-  }
-
-  /** A buffer by name, reused from run to run; a shape of another size views or replaces its memory. */
-  #pooled(name: string, shape: readonly number[]): Buffer {
-    const held = this.#pool.get(name);
-    if (held && held.shape.join() === shape.join()) return held;
-    const size = shape.reduce((n, extent) => n * extent, 1);
-    const memory = held?.data.buffer as ArrayBuffer | undefined;
-    const fits = memory !== undefined && memory.byteLength >= size * 4;
-    const buffer = createBuffer(
-      "float32",
-      shape,
-      fits ? new Float32Array(memory, 0, size) : new Float32Array(size),
-    );
-    this.#pool.set(name, buffer);
-    return buffer;
   }
 
   #collect(outputs: Buffers, prefix: string): void {
@@ -278,6 +418,15 @@ export class Engine {
       yield { start, count, feeds };
     }
   }
+}
+
+/** Sees of each layer its weights as f32 and what was observed in it. */
+type Observer = (layer: number, weights: Buffers, observed: Buffers) => void;
+
+/** Parameters outside the blocks; a tied head's matrix once. */
+function outerOf(model: Model): Parameter[] {
+  const unique = new Map([model.embeddingParameter, ...model.headParameters].map((p) => [p.name, p]));
+  return [...unique.values()];
 }
 
 function addInto(into: Float32Array, from: Float32Array): void {

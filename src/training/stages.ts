@@ -1,32 +1,44 @@
-// The programs of one network: embedding, block and head, forward and backward. A backward program recomputes its
-// forward from the stage's input, so that between stages only the hidden states are kept. One block program serves
-// every layer: weights are inputs, named by their place within the block.
+// The programs of one network: embedding, block and head, forward and backward. A backward program takes the stage's
+// input and what its forward program kept, and computes the rest again. One block program serves every layer: weights
+// are inputs, named by their place within the block.
 
 import type { AdapterConfig } from "../adapters/adapter.ts";
 import {
   adapterParameters,
   blockHooks,
   embeddingStage,
+  type HeadLayers,
   headStage,
   outerParameters,
 } from "../adapters/hooks.ts";
+import { type JointHook, outputsOf } from "../adapters/kind.ts";
+import { sizeOf } from "../base/dtype.ts";
 import { add, apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
+import { cutForward } from "../graph/rewrite.ts";
+import { simplify } from "../graph/simplify.ts";
 import { constant, input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import { causalAttention } from "../models/attention.ts";
 import type { Model, Parameter } from "../models/model.ts";
 import type { Extent } from "./batch.ts";
+import { type FrozenGroup, int8Product } from "./int8.ts";
+import { type Keeping, keepRule } from "./kept.ts";
 
 /** What is trained: an adapter's arrays over frozen weights, every weight, or nothing. */
 export type Setup = {
   readonly model: Model;
   readonly adapter: AdapterConfig | null;
   readonly trainable: "adapter" | "all" | "none";
+  /** Linear layers of a block that are computed on eight-bit integers. */
+  readonly frozen?: readonly FrozenGroup[];
   /** Share of each target that is spread over the vocabulary; none when not given. */
   readonly label_smoothing?: number;
 };
+
+/** The same of what a head needs of its model, which may be of another kind. */
+export type HeadSetup = Omit<Setup, "model"> & { readonly model: HeadLayers };
 
 type Part = readonly Parameter[];
 type Made = ReadonlyMap<string, Tensor>;
@@ -38,7 +50,7 @@ function trainedIn({ model, adapter, trainable }: Setup, layer: number): Part {
 }
 
 /** Trained arrays among the `weights` of a stage outside the blocks, and among the adapter's that it uses. */
-function trainedOutside({ model, adapter, trainable }: Setup, weights: Part, made: Made): Part {
+function trainedOutside({ model, adapter, trainable }: HeadSetup, weights: Part, made: Made): Part {
   if (trainable === "all") return weights;
   if (trainable === "none") return [];
   return outerParameters(model, adapter).filter(({ name }) => made.has(name));
@@ -72,21 +84,68 @@ export function embeddingBackward(setup: Setup, rows: number): Program {
   return writeProgram("embedding_backward", named(trained, gradients([seed], wrt)));
 }
 
-/** A layer, and whether its adapter's inputs are masked. */
-export type BlockPlace = { readonly layer: number; readonly drops: boolean };
+/** A layer, whether its adapter's inputs are masked, and what its forward pass keeps. */
+export type BlockPlace = { readonly layer: number; readonly drops: boolean; readonly keeping: Keeping };
 
-const FIRST: BlockPlace = { layer: 0, drops: false };
+const FIRST: BlockPlace = { layer: 0, drops: false, keeping: "nothing" };
 
-function buildBlock({ model, adapter }: Setup, extent: Extent, { layer, drops }: BlockPlace) {
+function buildBlock(
+  { model, adapter, frozen = [] }: Setup,
+  extent: Extent,
+  { layer, drops, joint = jointProduct(frozen) }: BlockPlace & { readonly joint?: JointHook },
+) {
   const masks: Parameter[] = [];
   const dropout = (x: Tensor, name: string) => {
     masks.push({ name: `mask:${name}`, shape: x.shape });
     return mul(x, input(`mask:${name}`, "float32", x.shape));
   };
-  const hooks = blockHooks(model, adapter, drops ? { layer, dropout } : { layer });
+  const hooks = blockHooks(model, adapter, drops ? { layer, joint, dropout } : { layer, joint });
   const x = input("x", "float32", [extent.batch * extent.length, model.hidden_size]);
   const y = model.block({ ...hooks, attend: causalAttention(model.attention, extent) }, x);
   return { x, y, made: hooks.made, masks };
+}
+
+function jointProduct(frozen: readonly FrozenGroup[]): JointHook {
+  const groups = new Map(frozen.map((group) => [group.names.join(), group]));
+  return (x, names) => {
+    const group = groups.get(names.join());
+    return group ? int8Product(x, group) : null;
+  };
+}
+
+/** Linear layers of a block that nothing trains, as they share inputs. */
+export function frozenGroups(setup: Setup): FrozenGroup[] {
+  if (setup.trainable === "all") return [];
+  const trained = new Set(trainedIn(setup, 0).map(({ name }) => name));
+  const groups: FrozenGroup[] = [];
+  const joint: JointHook = (x, names) => {
+    const outs = outputsOf(setup.model, names);
+    const isFrozen = names.every((name) => !trained.has(`${name}.weight`));
+    const known = groups.some((group) => group.names.join() === names.join());
+    if (isFrozen && !known) groups.push({ names, outs, inner: x.shape[1]! });
+    return null;
+  };
+  buildBlock(setup, { batch: 1, length: 1 }, { ...FIRST, joint });
+  return groups;
+}
+
+/** Base arrays of a block that its programs take as they are. */
+export function plainParameters(setup: Setup): string[] {
+  const { made } = buildBlock(setup, { batch: 1, length: 1 }, FIRST);
+  return setup.model.blockParameters.map(({ name }) => name).filter((name) => made.has(name));
+}
+
+/** x to y, and for each group the largest magnitudes of its input channels as `largest:INDEX` [inner]. */
+export function blockObserved(setup: Setup, extent: Extent, groups: readonly FrozenGroup[]): Program {
+  const largest: Record<string, Tensor> = {};
+  const joint: JointHook = (x, names) => {
+    const index = groups.findIndex((group) => group.names.join() === names.join());
+    const reduced = apply("ReduceMax", [apply("Abs", [x]), int64s([0])], { keepdims: 0 });
+    if (index >= 0) largest[`largest:${index}`] = reduced;
+    return null;
+  };
+  const { y } = buildBlock(setup, extent, { ...FIRST, joint });
+  return writeProgram("block_observed", { y, ...largest });
 }
 
 /** The masks that a block's programs take beside x and its arrays, each 0 or 1 / (1 - rate). */
@@ -94,23 +153,38 @@ export function blockMasks(setup: Setup, extent: Extent, place: BlockPlace): rea
   return place.drops ? buildBlock(setup, extent, place).masks : [];
 }
 
-/** x [n, hidden_size] to y, for the layer of that number and all of its variant. */
-export function blockForward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
-  return writeProgram("block", { y: buildBlock(setup, extent, place).y });
-}
-
-/** x and dy to dx and the gradient of every trained array of the block. */
-export function blockBackward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
+/** Both passes of a block, cut where what is kept goes from one to the other. */
+function buildPasses(setup: Setup, extent: Extent, place: BlockPlace) {
   const { x, y, made } = buildBlock(setup, extent, place);
   const trained = trainedIn(setup, place.layer);
   const seed = { output: y, gradient: input("dy", "float32", y.shape) };
   const [dx, ...given] = gradients([seed], [x, ...trained.map(({ name }) => made.get(name)!)]);
-  return writeProgram("block_backward", { dx: dx!, ...named(trained, given) });
+  const outputs = { dx: dx!, ...named(trained, given) };
+  return { y, ...cutForward(outputs, y, keepRule(place.keeping, sizeOf(x.shape))) };
+}
+
+/** x [n, hidden_size] to y and what is kept, for the layer of that number and all of its variant. */
+export function blockForward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
+  if (place.keeping === "nothing")
+    return writeProgram("block", simplify({ y: buildBlock(setup, extent, place).y }));
+  const { y, kept } = buildPasses(setup, extent, place);
+  return writeProgram("block", simplify({ y, ...kept }));
+}
+
+/** What is kept of a block: shapes by the names under which its programs give and take it. */
+export function blockKept(setup: Setup, extent: Extent, place: BlockPlace): readonly Parameter[] {
+  if (place.keeping === "nothing") return [];
+  return Object.entries(buildPasses(setup, extent, place).kept).map(([name, { shape }]) => ({ name, shape }));
+}
+
+/** x, what is kept and dy to dx and the gradient of every trained array of the block. */
+export function blockBackward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
+  return writeProgram("block_backward", simplify(buildPasses(setup, extent, place).backward));
 }
 
 type HeadExtent = { readonly rows: number; readonly targets: number };
 
-function buildHead({ model, adapter }: Setup, { rows, targets }: HeadExtent) {
+function buildHead({ model, adapter }: HeadSetup, { rows, targets }: HeadExtent) {
   const x = input("x", "float32", [rows, model.hidden_size]);
   const picked = gather(x, input("target_rows", "int64", [targets]));
   const { y: logits, made } = headStage(model, adapter, picked);
@@ -135,12 +209,12 @@ function smoothedLoss({ nll, logProbabilities, weights }: ReturnType<typeof buil
  * Loss of `targets` positions of x [rows, hidden_size]: only these rows reach the vocabulary. Inputs: target_rows
  * int64 [m], labels int64 [m, 1], weights float32 [m] (those of the examples, 0 for filling). Output: nll [m], in nats, weighted.
  */
-export function headForward(setup: Setup, extent: HeadExtent): Program {
+export function headForward(setup: HeadSetup, extent: HeadExtent): Program {
   return writeProgram("head", { nll: buildHead(setup, extent).nll });
 }
 
 /** The same with dx [rows, hidden_size] of the summed loss, and the gradient of every trained array of the head. */
-export function headBackward(setup: Setup, extent: HeadExtent): Program {
+export function headBackward(setup: HeadSetup, extent: HeadExtent): Program {
   const head = buildHead(setup, extent);
   const { x, nll, made } = head;
   const trained = trainedOutside(setup, setup.model.headParameters, made);

@@ -83,6 +83,15 @@ export const Div = binary(
 );
 
 export const Neg = unary("Neg", ({ dy, apply }) => apply("Neg", [dy]));
+/** The slope at 0 is not asked for: what it serves, a row's largest magnitude, is held constant. */
+export const Abs: Op = {
+  ...unary("Abs", ({ dy }) => dy),
+  gradient: none("used for scales of rounding only, which are held constant"),
+};
+export const Max: Op = {
+  ...binary("Max", ({ dy }) => [dy, dy]),
+  gradient: none("used for scales of rounding only, which are held constant"),
+};
 export const Exp = unary("Exp", ({ y, dy, apply }) => apply("Mul", [dy, y]));
 export const Log = unary("Log", ({ x, dy, apply }) => apply("Div", [dy, x]), positive);
 export const Sqrt = unary(
@@ -153,6 +162,6 @@ export const Equal: Op = {
 };
 
 export const elementwise = [
-  ...[Add, Sub, Mul, Div, Neg, Exp, Log, Sqrt, Reciprocal, Sigmoid, Tanh, Relu, Erf],
+  ...[Add, Sub, Mul, Div, Neg, Abs, Max, Exp, Log, Sqrt, Reciprocal, Sigmoid, Tanh, Relu, Erf],
   ...[Identity, Where, Equal],
 ];

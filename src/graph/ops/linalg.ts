@@ -1,6 +1,6 @@
 // Products. `Gemm` for two-dimensional operands with optional transposes, `MatMul` for stacks of matrices.
 
-import { broadcast, type GradientContext, type Op } from "../op.ts";
+import { type Apply, broadcast, type GradientContext, type Op } from "../op.ts";
 import { uniform } from "../sample.ts";
 import { type Attributes, type Spec, scalar, type Tensor } from "../tensor.ts";
 import { sumTo } from "./elementwise.ts";
@@ -58,6 +58,24 @@ function gemmShape(inputs: readonly Tensor[], { transA, transB }: Attributes): S
   return [{ dtype: a.dtype, shape: [m, n] }];
 }
 
+type Product = {
+  readonly a: Tensor;
+  readonly dy: Tensor;
+  readonly transA: boolean;
+  readonly transB: boolean;
+};
+
+/** The gradient of b. The kernel turns its first operand row by row, so the narrower of the two stands there. */
+function productGradient(apply: Apply, { a, dy, transA, transB }: Product, alpha: number): Tensor {
+  const [inner, outer] = [a.shape[transA ? 0 : 1]!, dy.shape[1]!];
+  const asRows = () => apply("Gemm", [a, dy], { transA: transA ? 0 : 1, transB: 0, alpha });
+  const asColumns = () => apply("Gemm", [dy, a], { transA: 1, transB: transA ? 1 : 0, alpha });
+  const turned = (x: Tensor) => apply("Transpose", [x], { perm: [1, 0] });
+  if (inner * 8 <= outer) return transB ? turned(asRows()) : asRows();
+  if (outer * 8 <= inner) return transB ? asColumns() : turned(asColumns());
+  return transB ? asColumns() : asRows();
+}
+
 /** y = alpha·op(a)·op(b) + beta·c. */
 export const Gemm: Op = {
   name: "Gemm",
@@ -73,9 +91,7 @@ export const Gemm: Op = {
     const da = transA
       ? apply("Gemm", [b, dy], { transA: transB, transB: 1, alpha })
       : apply("Gemm", [dy, b], { transA: 0, transB: transB ? 0 : 1, alpha });
-    const db = transB
-      ? apply("Gemm", [dy, a], { transA: 1, transB: transA, alpha })
-      : apply("Gemm", [a, dy], { transA: transA ? 0 : 1, transB: 0, alpha });
+    const db = productGradient(apply, { a, dy, transA: transA === 1, transB: transB === 1 }, alpha as number);
     if (!c) return [da, db];
     const beta = (attributes.beta ?? 1) as number;
     const scaled = beta === 1 ? dy : apply("Mul", [dy, scalar(beta)]);

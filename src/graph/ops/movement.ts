@@ -68,6 +68,28 @@ export const Concat: Op = {
   samples: () => [{ inputs: [uniform([2, 3]), uniform([2, 1]), uniform([2, 2])], attributes: { axis: 1 } }],
 };
 
+/** Parts along an axis; the sizes are a constant. */
+export const Split: Op = {
+  name: "Split",
+  domain: "",
+  inputs: ["T", "int64"],
+  attributes: { axis: "int" },
+  shape: ([x, sizes], { axis }) => {
+    const at = positiveAxis(axis as number, x!.shape.length);
+    const parts = constantValues(sizes!);
+    if (parts.reduce((n, size) => n + size, 0) !== x!.shape[at] || parts.some((size) => size < 1)) {
+      throw new Error(`Expected sizes that add up to ${x!.shape[at]}, found ${parts}`);
+    }
+    return parts.map((size) => ({ dtype: x!.dtype, shape: x!.shape.map((n, i) => (i === at ? size : n)) }));
+  },
+  gradient: ({ outputs, dys, attributes, apply }) => {
+    const zero = constant("float32", [1], Float32Array.of(0));
+    const parts = outputs.map(({ shape }, i) => dys[i] ?? apply("Expand", [zero, int64s(shape)]));
+    return [apply("Concat", parts, attributes), null];
+  },
+  samples: () => [{ inputs: [uniform([3, 5]), int64s([2, 3])], attributes: { axis: 1 } }],
+};
+
 /** Slice with step 1; starts, ends and axes are constants. */
 export const Slice: Op = {
   name: "Slice",
@@ -120,17 +142,20 @@ export const Pad: Op = {
   samples: () => [{ inputs: [uniform([2, 2]), int64s([1, 0, 2, 1])] }],
 };
 
-/** Rows of the first axis by index: [n, ...] and [...i] give [...i, ...]. */
+/** Slices of an axis by index: on the first, [n, ...] and [...i] give [...i, ...]; nothing flows back on others. */
 export const Gather: Op = {
   name: "Gather",
   domain: "",
   inputs: ["T", "int64"],
   attributes: { axis: "int?" },
   shape: ([x, indices], { axis }) => {
-    if ((axis ?? 0) !== 0) throw new Error(`Expected axis 0, found ${axis}`);
-    return [{ dtype: x!.dtype, shape: [...indices!.shape, ...x!.shape.slice(1)] }];
+    const at = positiveAxis((axis ?? 0) as number, x!.shape.length);
+    return [
+      { dtype: x!.dtype, shape: [...x!.shape.slice(0, at), ...indices!.shape, ...x!.shape.slice(at + 1)] },
+    ];
   },
-  gradient: ({ inputs, dy, apply }) => {
+  gradient: ({ inputs, dy, attributes, apply }) => {
+    if ((attributes.axis ?? 0) !== 0) throw new Error(`Expected axis 0, found ${attributes.axis}`);
     const [x, indices] = inputs as [Tensor, Tensor];
     const zeros = apply("Expand", [constant("float32", [1], Float32Array.of(0)), int64s(x.shape)]);
     const column = apply("Reshape", [indices, int64s([...indices.shape, 1])]);
@@ -240,6 +265,7 @@ export const movement = [
   Reshape,
   Expand,
   Concat,
+  Split,
   Slice,
   Pad,
   Gather,

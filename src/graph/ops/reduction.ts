@@ -1,6 +1,6 @@
 // Reductions and the softmax family. Axes come as an int64 constant, as ONNX has it since opset 13 (18 for means).
 
-import { type GradientContext, type Op, positiveAxis } from "../op.ts";
+import { type GradientContext, none, type Op, positiveAxis } from "../op.ts";
 import { uniform } from "../sample.ts";
 import { type Attributes, constantValues, int64s, type Spec, scalar, type Tensor } from "../tensor.ts";
 
@@ -53,6 +53,16 @@ export const ReduceMean: Op = {
   samples,
 };
 
+export const ReduceMax: Op = {
+  name: "ReduceMax",
+  domain: "",
+  inputs: ["F", "int64"],
+  attributes: { keepdims: "int?" },
+  shape: reduced,
+  gradient: none("used for scales of rounding only, which are held constant"),
+  samples,
+};
+
 const alongAxis = ([x]: readonly Tensor[], { axis }: Attributes): Spec[] => {
   positiveAxis(axis as number, x!.shape.length);
   return [{ dtype: x!.dtype, shape: x!.shape }];
@@ -94,4 +104,4 @@ export const LogSoftmax: Op = {
   samples: axisSamples,
 };
 
-export const reduction = [ReduceSum, ReduceMean, Softmax, LogSoftmax];
+export const reduction = [ReduceSum, ReduceMean, ReduceMax, Softmax, LogSoftmax];

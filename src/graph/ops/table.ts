@@ -2,11 +2,15 @@
 
 import type { Op } from "../op.ts";
 import { elementwise } from "./elementwise.ts";
+import { LayerNormalization } from "./layer-norm.ts";
 import { linalg } from "./linalg.ts";
 import { movement } from "./movement.ts";
 import { neural } from "./neural.ts";
+import { quantized } from "./quantized.ts";
 import { reduction } from "./reduction.ts";
 
 export const ops: ReadonlyMap<string, Op> = new Map(
-  [...elementwise, ...reduction, ...linalg, ...movement, ...neural].map((op) => [op.name, op]),
+  [...elementwise, ...reduction, ...linalg, ...movement, ...neural, LayerNormalization, ...quantized].map(
+    (op) => [op.name, op],
+  ),
 );

@@ -1,0 +1,85 @@
+// Operators on eight-bit integers: rounding, and the product of rounded activations with rounded weights. Sources: onnx
+// operators (QuantizeLinear, DequantizeLinear), onnxruntime:docs/ContribOperators.md (MatMulIntegerToFloat).
+// No gradient flows through rounding; who uses it says what is to flow back (`withPullback`).
+
+import { none, type Op, positiveAxis } from "../op.ts";
+import { eightBits, uniform } from "../sample.ts";
+import type { Attributes, Tensor } from "../tensor.ts";
+
+/** A scale is one number, or a vector along `axis`. */
+function requireScale(x: Tensor, scale: Tensor, { axis }: Attributes): void {
+  const wanted = scale.shape.length === 0 ? "" : `${x.shape[positiveAxis(axis as number, x.shape.length)]}`;
+  if (scale.shape.join() === wanted) return;
+  throw new Error(
+    `Expected a scale, or one for each of [${x.shape}] along axis ${axis}, found [${scale.shape}]`,
+  );
+}
+
+/** round(x / scale) + zero point, within 0 to 255; halves go to the even neighbour. */
+export const QuantizeLinear: Op = {
+  name: "QuantizeLinear",
+  domain: "",
+  inputs: ["F", "F", "uint8"],
+  attributes: { axis: "int" },
+  shape: ([x, scale, zero], attributes) => {
+    requireScale(x!, scale!, attributes);
+    if (zero!.shape.join() !== scale!.shape.join()) {
+      throw new Error(`Expected a zero point for each scale [${scale!.shape}], found [${zero!.shape}]`);
+    }
+    return [{ dtype: "uint8", shape: x!.shape }];
+  },
+  gradient: none("integer output"),
+  samples: () => [
+    {
+      inputs: [uniform([2, 3]), uniform([2], 0.01, 0.02), eightBits("uint8", [2], [128, 129])],
+      attributes: { axis: 0 },
+    },
+  ],
+};
+
+/** (x - zero point 0) · scale. */
+export const DequantizeLinear: Op = {
+  name: "DequantizeLinear",
+  domain: "",
+  inputs: ["int8", "F"],
+  attributes: { axis: "int" },
+  shape: ([x, scale], attributes) => {
+    requireScale(x!, scale!, attributes);
+    return [{ dtype: scale!.dtype, shape: x!.shape }];
+  },
+  gradient: none("integer input"),
+  samples: () => [
+    { inputs: [eightBits("int8", [2, 3], [-127, 128]), uniform([2], 0.01, 0.02)], attributes: { axis: 0 } },
+  ],
+};
+
+/** (a - zero point)·b · a's scale · b's scales: a [m, k] of one scale, b [k, n] of one scale for each column. */
+export const MatMulIntegerToFloat: Op = {
+  name: "MatMulIntegerToFloat",
+  domain: "com.microsoft",
+  inputs: ["uint8", "int8", "F", "F", "uint8"],
+  attributes: {},
+  shape: ([a, b, aScale, bScale, zero]) => {
+    const [m, k] = a!.shape;
+    const [k2, n] = b!.shape;
+    const shapes = [a!, b!, aScale!, bScale!, zero!].map(({ shape }) => `[${shape}]`).join(", ");
+    if (a!.shape.length !== 2 || b!.shape.length !== 2 || k !== k2 || bScale!.shape.join() !== `${n}`) {
+      throw new Error(`Expected [m, k], [k, n] and scales [], [n], found ${shapes}`);
+    }
+    return [{ dtype: aScale!.dtype, shape: [m!, n!] }];
+  },
+  gradient: none("integer operands"),
+  samples: () => [
+    {
+      inputs: [
+        eightBits("uint8", [2, 3], [0, 256]),
+        eightBits("int8", [3, 4], [-63, 64]),
+        uniform([], 0.01, 0.02),
+        uniform([4], 0.01, 0.02),
+        eightBits("uint8", [], [128, 129]),
+      ],
+    },
+  ],
+};
+
+export const quantized = [QuantizeLinear, DequantizeLinear, MatMulIntegerToFloat];

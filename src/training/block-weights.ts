@@ -1,0 +1,47 @@
+// Base weights of the blocks as their programs take them: held in memory, or read anew for every run where memory does
+// not hold them. Knows no form of weights; what is put in is given out.
+
+import { type Buffer, type Buffers, createBuffer } from "../runtime/device.ts";
+import type { WeightSource } from "../weights/source.ts";
+
+type Parameter = { readonly name: string; readonly shape: readonly number[] };
+
+export type BlockSource = {
+  readonly read: WeightSource["read"];
+  readonly blockPrefix: (layer: number) => string;
+  /** Arrays of one block, by their names within it. */
+  readonly parameters: readonly Parameter[];
+};
+
+export class BlockWeights {
+  readonly #source: BlockSource;
+  readonly #held = new Map<number, Buffers>();
+
+  constructor(source: BlockSource) {
+    this.#source = source;
+  }
+
+  /** What is held of a layer, else what its file says. */
+  feeds(layer: number): Buffers {
+    return this.#held.get(layer) ?? this.read(layer);
+  }
+
+  /** Arrays of a layer as the file has them, f32; all, or those named. */
+  read(layer: number, names?: readonly string[]): Buffers {
+    const { read, blockPrefix, parameters } = this.#source;
+    const wanted = names ? parameters.filter(({ name }) => names.includes(name)) : parameters;
+    const entries = wanted.map(({ name, shape }): [string, Buffer] => [
+      name,
+      createBuffer("float32", shape, read(blockPrefix(layer) + name)),
+    ]);
+    return Object.fromEntries(entries);
+  }
+
+  hold(layer: number, buffers: Buffers): void {
+    this.#held.set(layer, buffers);
+  }
+
+  clear(): void {
+    this.#held.clear();
+  }
+}

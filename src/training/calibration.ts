@@ -1,0 +1,165 @@
+// Preparing a network for products on eight-bit integers: which input channels stay f32, the weights rounded for both
+// directions, and the measure of what that does to loss and gradient on a few of the user's own examples.
+
+import { type Buffer, type Buffers, createBuffer } from "../runtime/device.ts";
+import { type Batch, packBatches, type Sequence } from "./batch.ts";
+import { channelsOf, type FrozenGroup, groupInputs, widthOf } from "./int8.ts";
+import type { Trained } from "./trained.ts";
+
+/** What eight-bit products change: mean losses in nats a target, and the cosine between the two gradients. */
+export type ComputeCheck = {
+  readonly f32_loss: number;
+  readonly int8_loss: number;
+  readonly cosine: number;
+  /** Whether that is near enough; f32 is used where it is not. */
+  readonly passed: boolean;
+};
+
+const LEAST_COSINE = 0.985;
+const MOST_DIFFERENCE = 0.02;
+
+export function judge(measured: Omit<ComputeCheck, "passed">): ComputeCheck {
+  const { f32_loss, int8_loss, cosine } = measured;
+  const near = Math.abs(int8_loss - f32_loss) <= MOST_DIFFERENCE * Math.max(f32_loss, 1e-3);
+  return { ...measured, passed: near && cosine >= LEAST_COSINE };
+}
+
+/** Sequences of the calibration and ids of each: enough for the channels, and done in seconds. */
+const COUNT = 2;
+const LENGTH = 256;
+
+/** The ends of a few long examples: answers stand at the end. The same for the same examples. */
+export function calibrationBatch(sequences: readonly Sequence[]): Batch {
+  const longest = sequences
+    .map((_, i) => i)
+    .sort((a, b) => kept(sequences[b]!) - kept(sequences[a]!) || a - b)
+    .slice(0, COUNT)
+    .map((i) => endOf(sequences[i]!));
+  return packBatches(longest, longest.length)[0]!;
+}
+
+function kept({ ids }: Sequence): number {
+  return Math.min(LENGTH, ids.length);
+}
+
+function endOf({ ids, promptLength }: Sequence): Sequence {
+  const from = ids.length - Math.min(LENGTH, ids.length);
+  return { ids: ids.slice(from), promptLength: Math.max(1, promptLength - from) };
+}
+
+/** Cosine between the gradients of two engines; 1 where nothing is trained. */
+export function gradientCosine(a: ReadonlyMap<string, Trained>, b: ReadonlyMap<string, Trained>): number {
+  let [dot, aa, bb] = [0, 0, 0];
+  for (const [name, { gradient }] of a) {
+    const other = b.get(name)!.gradient;
+    for (let i = 0; i < gradient.length; i++) {
+      dot += gradient[i]! * other[i]!;
+      aa += gradient[i]! * gradient[i]!;
+      bb += other[i]! * other[i]!;
+    }
+  }
+  return aa === 0 && bb === 0 ? 1 : dot / Math.sqrt(aa * bb);
+}
+
+/**
+ * Inputs of a group's products, of its f32 weights [out, in] and the largest magnitudes of its input channels. The
+ * forward copy has zeros in the channels that go through in f32, so that they need no masking. `most` is the largest
+ * eight-bit weight: 127, or 63 where pairs of products are added in 16 bits.
+ */
+export function roundWeights(
+  group: FrozenGroup,
+  weights: readonly Float32Array[],
+  { largest, most }: { largest: Float32Array; most: number },
+): Buffers {
+  const names = groupInputs(group);
+  const { inner } = group;
+  const width = widthOf(group);
+  const joined = new Float32Array(width * inner);
+  let at = 0;
+  for (const part of weights) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  const channels = largestChannels(largest, channelsOf(group));
+  const back = roundColumns(joined, inner, most);
+  const columns = takeColumns(joined, channels, inner);
+  const forward = roundRowsTurned(joined, inner, most);
+  const f32 = (shape: number[], data: Float32Array) => createBuffer("float32", shape, data);
+  const buffers: [string, Buffer][] = [
+    [names.backward, createBuffer("int8", [width, inner], back.values)],
+    [names.backwardScale, f32([inner], back.scales)],
+    [names.forward, createBuffer("int8", [inner, width], forward.values)],
+    [names.forwardScale, f32([width], forward.scales)],
+    [names.rounded, f32([inner], maskOf(inner, channels))],
+    [names.columns, f32([width, channels.length], columns)],
+    [names.channels, createBuffer("int64", [channels.length], BigInt64Array.from(channels, BigInt))],
+  ];
+  return Object.fromEntries(buffers);
+}
+
+/** Indices of the largest, in ascending order. */
+function largestChannels(largest: Float32Array, count: number): number[] {
+  const order = [...largest.keys()].sort((a, b) => largest[b]! - largest[a]! || a - b);
+  return order.slice(0, count).sort((a, b) => a - b);
+}
+
+/** 1 for each channel but those. */
+function maskOf(inner: number, channels: readonly number[]): Float32Array {
+  const mask = new Float32Array(inner).fill(1);
+  for (const channel of channels) mask[channel] = 0;
+  return mask;
+}
+
+/** Takes columns out of [out, inner], leaving zeros: [out, columns]. */
+function takeColumns(matrix: Float32Array, channels: readonly number[], inner: number): Float32Array {
+  const taken = new Float32Array((matrix.length / inner) * channels.length);
+  for (let row = 0; row * inner < matrix.length; row++) {
+    for (let i = 0; i < channels.length; i++) {
+      const at = row * inner + channels[i]!;
+      taken[row * channels.length + i] = matrix[at]!;
+      matrix[at] = 0;
+    }
+  }
+  return taken;
+}
+
+/** [out, inner] rounded with one scale for each column. */
+function roundColumns(matrix: Float32Array, inner: number, most: number) {
+  const scales = new Float32Array(inner);
+  for (let at = 0; at < matrix.length; at += inner) {
+    for (let i = 0; i < inner; i++) scales[i] = Math.max(scales[i]!, Math.abs(matrix[at + i]!));
+  }
+  for (let i = 0; i < inner; i++) scales[i] = scales[i]! / most || 1;
+  const inverse = scales.map((scale) => 1 / scale);
+  const values = new Int8Array(matrix.length);
+  for (let at = 0; at < matrix.length; at += inner) {
+    for (let i = 0; i < inner; i++) values[at + i] = Math.round(matrix[at + i]! * inverse[i]!);
+  }
+  return { values, scales };
+}
+
+/** [out, inner] rounded with one scale for each row, turned into [inner, out]. */
+function roundRowsTurned(matrix: Float32Array, inner: number, most: number) {
+  const width = matrix.length / inner;
+  const scales = new Float32Array(width);
+  const values = new Int8Array(matrix.length);
+  for (let row = 0; row < width; row++) {
+    let size = 0;
+    const from = row * inner;
+    for (let i = 0; i < inner; i++) size = Math.max(size, Math.abs(matrix[from + i]!));
+    scales[row] = size / most || 1;
+  }
+  const inverse = scales.map((scale) => 1 / scale);
+  // In tiles: a column at a time would leave the cache at every step.
+  for (let top = 0; top < width; top += TILE) {
+    const end = Math.min(width, top + TILE);
+    for (let i = 0; i < inner; i++) {
+      for (let row = top; row < end; row++) {
+        values[i * width + row] = Math.round(matrix[row * inner + i]! * inverse[row]!);
+      }
+    }
+  }
+  return { values, scales };
+}
+
+const TILE = 64;

@@ -1,0 +1,127 @@
+// Eight-bit products against f32 ones: on a Llama whose weights are of a real model's size the loss stays near and the
+// gradient points the same way; what is large in one channel alone stays exact; runs are equal to the bit.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createAdapter } from "../adapters/create.ts";
+import { parseAdapter } from "../adapters/options.ts";
+import { createRandom } from "../base/random.ts";
+import { allParameters } from "../models/model.ts";
+import { createModel } from "../models/table.ts";
+import { calibrationBatch, judge } from "./calibration.ts";
+import { Engine, type EngineOptions } from "./engine.ts";
+import type { Keeping } from "./kept.ts";
+
+const model = createModel({
+  model_type: "llama",
+  vocab_size: 96,
+  hidden_size: 64,
+  intermediate_size: 160,
+  num_hidden_layers: 3,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+});
+if (model.kind !== "decoder") assert.fail("a Llama is a decoder");
+
+/** Weights of which one input channel is far larger than the others, as in real networks. */
+function weights(): ReadonlyMap<string, Float32Array<ArrayBuffer>> {
+  const random = createRandom(3);
+  return new Map(
+    allParameters(model).map(({ name, shape }) => {
+      const size = shape.reduce((n, extent) => n * extent, 1);
+      const values = Float32Array.from({ length: size }, () => (random.uniform() - 0.5) * 0.16);
+      if (shape.length === 1) values.fill(1)[7] = 12;
+      return [name, values];
+    }),
+  );
+}
+
+const held = weights();
+const read = (name: string) => held.get(name)!.slice();
+
+function open(kind: string, options: Partial<EngineOptions> = {}): Engine {
+  const adapter = createAdapter(parseAdapter(kind), { model, read }, createRandom(5));
+  const random = createRandom(6);
+  // B starts as zeros, and then no gradient reaches A.
+  for (const { data } of adapter.arrays.values())
+    for (let i = 0; i < data.length; i++) data[i]! += (random.uniform() - 0.5) * 0.05;
+  return new Engine({
+    model,
+    read,
+    adapter,
+    trainable: "adapter",
+    device: { threads: 1, arena: true },
+    ...options,
+  });
+}
+
+const random = createRandom(9);
+const sequences = Array.from({ length: 3 }, (_, i) => ({
+  ids: Int32Array.from({ length: 150 + 40 * i }, () => random.below(96)),
+  promptLength: 100,
+}));
+const batch = calibrationBatch(sequences);
+
+async function gradientOf(engine: Engine): Promise<{ nll: number; gradient: Float32Array }> {
+  const nll = await engine.accumulate(batch, 11);
+  const gradient = Float32Array.from([...engine.trained.values()].flatMap((array) => [...array.gradient]));
+  await engine.dispose();
+  return { nll, gradient };
+}
+
+function worst(found: Float32Array, wanted: Float32Array): number {
+  const size = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return found.reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i]!)), 0) / size;
+}
+
+const KINDS = [
+  "lora[r=4]",
+  "lora[r=4,use_dora=true]",
+  "lora[r=4,target_modules=v_proj]",
+  "lora[r=4,lora_dropout=0.3]",
+  "pfeiffer+inv",
+];
+
+for (const kind of KINDS) {
+  test(`whatever is kept, the gradient is the plain program's: ${kind}`, async () => {
+    const plain = await gradientOf(open(kind));
+    assert.ok(plain.gradient.some((value) => Math.abs(value) > 1e-3));
+    for (const keeping of ["linear", "all"] as Keeping[]) {
+      for (const kept_layers of [1, 3]) {
+        const kept = await gradientOf(open(kind, { keeping, kept_layers }));
+        assert.equal(kept.nll, plain.nll);
+        const difference = worst(kept.gradient, plain.gradient);
+        assert.ok(difference < 1e-5, `${keeping} of ${kept_layers} layers: ${difference}`);
+      }
+    }
+    const streamed = await gradientOf(open(kind, { streams: true }));
+    assert.deepEqual(streamed, plain);
+  });
+
+  test(`eight-bit products pass their check, twice with the same bits: ${kind}`, async () => {
+    const runs = [];
+    for (const keeping of ["nothing", "all", "all"] as Keeping[]) {
+      const engine = open(kind, { compute: "int8", keeping });
+      const check = await engine.prepare(sequences);
+      assert.ok(check?.passed, JSON.stringify(check));
+      assert.ok(check.cosine < 1, "nothing was rounded");
+      runs.push(await gradientOf(engine));
+    }
+    assert.deepEqual(runs[1], runs[2]);
+    assert.ok(worst(runs[0]!.gradient, runs[1]!.gradient) < 1e-5);
+  });
+}
+
+test("what differs too much is refused", () => {
+  const near = { f32_loss: 2, int8_loss: 2.01, cosine: 0.99 };
+  assert.equal(judge(near).passed, true);
+  assert.equal(judge({ ...near, cosine: 0.98 }).passed, false);
+  assert.equal(judge({ ...near, int8_loss: 2.1 }).passed, false);
+});
+
+test("where every weight is trained nothing is rounded", async () => {
+  const engine = open("lora[r=4]", { adapter: null, trainable: "all", compute: "int8" });
+  assert.equal(await engine.prepare(sequences), null);
+  assert.ok((await engine.accumulate(batch)) > 0);
+  await engine.dispose();
+});
