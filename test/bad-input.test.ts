@@ -111,7 +111,7 @@ describe("repositories", () => {
     await cut(head);
     await refuses(["history", path], {
       code: 1,
-      says: [/found 0; this clone is shallow, run "git fetch --unshallow"/],
+      says: [/found 0 beside 1 at the edge .*; this clone is shallow, run "git fetch --unshallow"/],
     });
     await cut(middle);
     const { code, stdout } = await inShop(["history", path]);
@@ -168,7 +168,7 @@ describe("models", () => {
   test("no tokenizer", async () => {
     const path = copyModel("mute");
     rmSync(join(path, "tokenizer.json"));
-    await refuses(train(path), { code: 1, says: [/Expected tokenizer\.json .* save the tokenizer there/] });
+    await refuses(train(path), { code: 1, says: [/Expected tokenizer\.json, .* save the tokenizer there/] });
   });
 
   test("weights cut short, weights of another shape, no weights", async () => {
@@ -178,7 +178,7 @@ describe("models", () => {
     writeFileSync(weights, whole.subarray(0, whole.length - 100));
     await refuses(train(path), { code: 1, says: [/model\.safetensors/] });
     rmSync(weights);
-    await refuses(train(path), { code: 1, says: [/found none: save the model there as safetensors/] });
+    await refuses(train(path), { code: 1, says: [/found none: put its weights beside config.json/] });
   });
 
   test("a base that changed since its adapter was trained", async () => {

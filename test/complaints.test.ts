@@ -1,11 +1,12 @@
-// What users of other trainers complained about, one test each, named after where it was said. Complaints about files
-// of adapters and about exports are tested beside those.
+// What users of other trainers complained about, one test each, named after where it was said: what happens while a
+// run trains. Complaints about what comes out of one are in complaints-files.test.ts.
 
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { openAdapter } from "../src/adapters/open.ts";
 import { readPeft } from "../src/adapters/peft.ts";
 import { UserError } from "../src/base/errors.ts";
 import { defaultsOf } from "../src/base/options.ts";
@@ -15,9 +16,10 @@ import { formats } from "../src/dataset/format.ts";
 import type { Rendered } from "../src/dataset/render.ts";
 import { readExamples } from "../src/dataset/store.ts";
 import { openBase } from "../src/generation/base.ts";
-import { createModel } from "../src/models/table.ts";
+import { createAnyModel, createModel } from "../src/models/table.ts";
 import { packBatches, type Sequence } from "../src/training/batch.ts";
 import { Engine } from "../src/training/engine.ts";
+import { type Network, openNetwork } from "../src/training/network.ts";
 import { type Resolved, resolveOptions, trainOptions } from "../src/training/options.ts";
 import { planTraining, predictMemory } from "../src/training/plan.ts";
 import { type TrainEvent, train } from "../src/training/train.ts";
@@ -25,6 +27,7 @@ import { openFolder } from "../src/weights/folder.ts";
 import { createWorkshop, run, type Workshop } from "./tiny.ts";
 
 const LLAMA = new URL("golden/llama/tied", import.meta.url).pathname;
+const T5 = new URL("golden/t5", import.meta.url).pathname;
 const temporary = mkdtempSync(join(tmpdir(), "codefudge-complaints-"));
 let folders = 0;
 let shop: Workshop;
@@ -66,13 +69,21 @@ type Given = Partial<Resolved> & {
   /** The batch at which the runtime has no more memory. */
   readonly failing?: number;
   readonly folder?: string;
+  readonly network?: Network;
 };
 
-/** A run on the tiny Llama: its folder, its events, what was trained, and what ended it if that was an error. */
+/** A run on the tiny Llama, unless another network is given: its folder, its events, what was trained, and what ended it if that was an error. */
 async function trainTiny(wish: Given) {
-  const { sequences: given = sequences, loudness = 1, failing, folder = freshFolder(), ...options } = wish;
+  const {
+    sequences: given = sequences,
+    loudness = 1,
+    failing,
+    folder = freshFolder(),
+    network,
+    ...options
+  } = wish;
   const resolved = resolveOptions({ ...defaultsOf(trainOptions), eval_strategy: "no" }, "adapter");
-  const engine = openEngine(loudness);
+  const engine = network ?? openEngine(loudness);
   if (failing !== undefined) failAt(engine, failing);
   const before = new Map([...engine.trained].map(([name, { data }]) => [name, data.slice()]));
   const events: TrainEvent[] = [];
@@ -101,7 +112,7 @@ function freshFolder(): string {
   return join(temporary, String(folders++));
 }
 
-function failAt(engine: Engine, failing: number): void {
+function failAt(engine: Network, failing: number): void {
   const accumulate = engine.accumulate.bind(engine);
   let count = 0;
   engine.accumulate = (batch, seed) => {
@@ -133,7 +144,7 @@ async function rendered(): Promise<{ items: readonly Rendered[]; eosId: number; 
   }
 }
 
-test("unsloth #1290, trl PR #6671: an example whose answer is all masked is refused, not trained with a loss of 0", async () => {
+test("unsloth #1290, trl PR #6671, PR #6668: an example whose answer is all masked is refused, not trained with a loss of 0", async () => {
   const masked = { ids: Int32Array.of(1, 2, 3), promptLength: 3 };
   const { error, folder } = await trainTiny({ sequences: [...sequences, masked] });
   assertRefused(
@@ -165,7 +176,7 @@ test("ainode #186: a run whose loss stays above that of guessing does not end as
   );
 });
 
-test("trl #1623, unsloth #416: every answer ends with the end token, and it is trained", async () => {
+test("trl #1623, #2059, PR #3091, unsloth #416, alignment-handbook #127: every answer ends with the end token, and it is trained", async () => {
   const { items, eosId } = await rendered();
   assert.ok(items.length > 10);
   for (const item of items) {
@@ -189,7 +200,7 @@ test("llama.cpp PR #7107: never two tokens of beginning", async () => {
   for (const { ids } of items) assert.ok(ids[0] !== bosId || ids[1] !== bosId);
 });
 
-test("transformers PR #34191, #35203: how a step is divided into batches changes neither loss nor result", async () => {
+test("transformers PR #34191, #35203, PR #35438, #37766: how a step is divided into batches changes neither loss nor result", async () => {
   const runs = [];
   for (const per_device_train_batch_size of [1, 2, 4]) {
     const gradient_accumulation_steps = 4 / per_device_train_batch_size;
@@ -214,12 +225,26 @@ test("transformers PR #34191, #35203: how a step is divided into batches changes
   }
 });
 
-test("adapters #260: every array of the adapter is trained", async () => {
-  const { before, arrays } = await trainTiny({ max_steps: 3 });
-  for (const [name, data] of arrays) assert.notDeepEqual(data, before.get(name), name);
+function openT5(): Network {
+  const source = openFolder(join(T5, "v1.0"));
+  const model = createAnyModel(source.config);
+  const adapter = openAdapter(join(T5, "kinds/pfeiffer/adapter"), { model, read: source.read });
+  const device = { threads: 1, arena: true };
+  return openNetwork({ model, read: source.read, adapter, trainable: "adapter", device });
+}
+
+test("adapters #260: every array of the adapter is trained, of a T5's too", async () => {
+  const few = sequences.map(({ ids, promptLength }) => ({ ids: ids.map((id) => id % 50), promptLength }));
+  const llama = await trainTiny({ max_steps: 3 });
+  const t5 = await trainTiny({ max_steps: 3, network: openT5(), sequences: few });
+  for (const { before, arrays, error } of [llama, t5]) {
+    assert.equal(error, undefined);
+    assert.ok(arrays.size > 4);
+    for (const [name, data] of arrays) assert.notDeepEqual(data, before.get(name), name);
+  }
 });
 
-test("transformers #35850, #33336, peft #859, FastChat PR #1280: optimizer and schedule are in a checkpoint", async () => {
+test("transformers #35850, #33336, peft #859, FastChat PR #1280, mlx-lm PR #97: optimizer and schedule are in a checkpoint", async () => {
   const { folder } = await trainTiny({ max_steps: 3, save_total_limit: 1 });
   const checkpoint = join(folder, "checkpoint-3");
   assert.deepEqual(readdirSync(checkpoint).sort(), [

@@ -18,6 +18,7 @@ import { Engine } from "../src/training/engine.ts";
 import { resolveOptions, trainOptions } from "../src/training/options.ts";
 import { train } from "../src/training/train.ts";
 import { openFolder } from "../src/weights/folder.ts";
+import { createWorkshop, listFiles, run } from "./tiny.ts";
 
 const LLAMA = new URL("golden/llama/tied", import.meta.url).pathname;
 const temporary = mkdtempSync(join(tmpdir(), "codefudge-disk-"));
@@ -31,28 +32,42 @@ const sequences: Sequence[] = Array.from({ length: 6 }, () => ({
 }));
 
 /** Calls through which anything reaches a disk; removing does not. */
-const CALLS = ["mkdirSync", "openSync", "writeSync", "fsyncSync", "renameSync"] as const;
+const CALLS = [
+  ...(["mkdirSync", "openSync", "writeSync", "fsyncSync", "renameSync"] as const),
+  ...(["linkSync", "writeFileSync"] as const),
+];
 
-/** Runs `work` with the `failing`-th writing call, and all after it, failing with `code`; returns how many there were. */
-async function withFailure(failing: number, code: string, work: () => Promise<void>): Promise<number> {
+/**
+ * Runs `work` with the `failing`-th writing call, and all after it, failing with `code`; counts them. Of what
+ * the last write before that is given only half finds room, as on a disk that is filled to its last byte.
+ */
+async function withFailure<T>(failing: number, code: string, work: () => Promise<T>) {
   const real = CALLS.map((name) => fs[name]);
-  let count = 0;
+  let calls = 0;
   for (const [i, name] of CALLS.entries()) {
     const call = (...given: unknown[]): unknown => {
-      const reads = name === "openSync" && given[1] === "r";
-      if (!reads && ++count >= failing) throw Object.assign(new Error(code), { code });
+      const reads = name === "openSync" && (given[1] === "r" || typeof given[1] === "number");
+      if (!reads && ++calls >= failing) throw Object.assign(new Error(code), { code });
+      if (name === "writeSync" && calls === failing - 1) return writeHalf(real[i] as WriteSync, given);
       return (real[i] as (...given: unknown[]) => unknown)(...given);
     };
     Object.assign(fs, { [name]: call });
   }
   syncBuiltinESMExports();
   try {
-    await work();
+    const value = await work();
+    return { calls, value };
   } finally {
     for (const [i, name] of CALLS.entries()) Object.assign(fs, { [name]: real[i] });
     syncBuiltinESMExports();
   }
-  return count;
+}
+
+type WriteSync = (handle: number, bytes: Uint8Array, offset: number, length: number) => number;
+
+function writeHalf(write: WriteSync, [handle, bytes, offset = 0]: unknown[]): number {
+  const left = (bytes as Uint8Array).byteLength - (offset as number);
+  return write(handle as number, bytes as Uint8Array, offset as number, Math.ceil(left / 2));
 }
 
 /** Trains four steps, or goes on; returns what was trained. */
@@ -91,16 +106,13 @@ for (const [what, code, says] of [
   ["a folder that may not be written", "EACCES", /no permission; give another folder/],
 ] as const) {
   test(`${what}, from any call on: the run is told, and goes on to the same bytes`, async () => {
-    let wanted = new Map<string, Float32Array>();
     const calm = join(temporary, `calm-${code}`);
-    const calls = await withFailure(Infinity, code, async () => {
-      wanted = await trainIn(calm);
-    });
+    const { calls, value: wanted } = await withFailure(Infinity, code, () => trainIn(calm));
     const names = readdirSync(calm).sort();
     assert.ok(calls > 50, `${calls} calls`);
     for (let failing = 1; failing <= calls; failing += EVERY) {
       const folder = join(temporary, `${code}-${failing}`);
-      const broken = withFailure(failing, code, async () => void (await trainIn(folder)));
+      const broken = withFailure(failing, code, () => trainIn(folder));
       await assert.rejects(broken, (error) => {
         assert.ok(error instanceof UserError, `call ${failing}: ${String(error)}`);
         assert.match(error.message, says);
@@ -116,6 +128,35 @@ for (const [what, code, says] of [
     }
   });
 }
+
+test("a disk that is full while the command writes its plan, its checkpoints or its result: the same", async () => {
+  const shop = await createWorkshop(40);
+  const folderOf = (name: string) => join(shop.repository, ".codefudge", "runs", name);
+  const train = (name: string) => {
+    const size = ["--max_steps", "2", "--save_steps", "1", "--max_length", "256", "--threads", "1"];
+    const what = ["--model", shop.model, "--adapter", "lora[r=2, target_modules=q_proj]"];
+    return run(["train", "--quiet", ...what, ...size, "--run", name], { cwd: shop.repository });
+  };
+  const result = (name: string) => {
+    const files = ["adapter_model.safetensors", "adapterhub/codefudge/pytorch_adapter.bin"];
+    return files.map((file) => readFileSync(join(folderOf(name), file)));
+  };
+  const { calls, value: calm } = await withFailure(Infinity, "ENOSPC", () => train("calm"));
+  assert.equal(calm.code, 0, calm.stderr);
+  const every = EVERY === 1 ? 1 : Math.ceil(calls / 5);
+  for (let failing = 1; failing <= calls; failing += every) {
+    const name = `full-${failing}`;
+    const { value: broken } = await withFailure(failing, "ENOSPC", () => train(name));
+    assert.match(broken.stderr, /no space left on the disk/, `call ${failing} of ${calls}`);
+    assert.equal(broken.code, 1);
+    const again = await train(name);
+    assert.equal(again.code, 0, `call ${failing}: ${again.stderr}`);
+    assert.deepEqual(result(name), result("calm"), `call ${failing}`);
+    assert.deepEqual(listFiles(folderOf(name)), listFiles(folderOf("calm")), `call ${failing}`);
+    rmSync(folderOf(name), { recursive: true });
+  }
+  shop.dispose();
+});
 
 test("a clock that is set back, or far ahead, while a run trains changes nothing of it", async () => {
   const wanted = await trainIn(join(temporary, "steady"));

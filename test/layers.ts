@@ -1,10 +1,9 @@
 // For tests only: a model of two layers as adapters see one, with the linear layers given.
 
-import type { HubLayers } from "../src/adapters/hub-config.ts";
-import type { Parameter } from "../src/adapters/kind.ts";
+import type { Layers, Parameter } from "../src/adapters/kind.ts";
 
 /** Hidden size 4, places after self_attn and mlp, a norm in each block, an untied head of six tokens. */
-export function layersOf(linears: readonly Parameter[]): HubLayers {
+export function layersOf(linears: readonly Parameter[]): Layers & { readonly model_type: string } {
   return {
     model_type: "llama",
     hidden_size: 4,

@@ -45,13 +45,15 @@ export type Child = {
   readonly done: Promise<Outcome & { readonly signal: NodeJS.Signals | null; readonly seconds: number }>;
 };
 
-/** Runs a command line as a process of its own, from the sources. */
-export function start(tokens: readonly string[], cwd: string): Child {
+type Preloaded = { readonly path: string; readonly env: Readonly<Record<string, string>> };
+
+/** Runs a command line as a process of its own, from the sources; `first` is loaded before it. */
+export function start(tokens: readonly string[], cwd: string, first?: Preloaded): Child {
   const began = performance.now();
-  const loader = import.meta.resolve("tsx");
-  const child = spawn(process.execPath, ["--import", loader, join(ROOT, "src/cli/main.ts"), ...tokens], {
-    cwd,
-  });
+  const imports = [import.meta.resolve("tsx"), ...(first ? [first.path] : [])];
+  const before = imports.flatMap((path) => ["--import", path]);
+  const env = { ...process.env, ...first?.env };
+  const child = spawn(process.execPath, [...before, join(ROOT, "src/cli/main.ts"), ...tokens], { cwd, env });
   const seen = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (seen.stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (seen.stderr += chunk.toString()));

@@ -9,6 +9,11 @@ import type { BottleneckConfig } from "./adapter.ts";
 import { invert, invertibleArrays, transform } from "./invertible.ts";
 import type { AdapterKind, BlockContext, Initial, JoinHook, Layers, Planned } from "./kind.ts";
 
+/** The number of a layer as adapters counts them: a decoder's go on where its encoder's end. */
+function numberOf(model: Layers, layer: number): number {
+  return (model.within?.first ?? 0) + layer;
+}
+
 /** Width of the bottleneck in a layer, as adapters computes it. */
 export function widthOf(config: BottleneckConfig, hidden_size: number, layer: number): number {
   const given = config.reduction_factor;
@@ -20,7 +25,7 @@ const SWITCH = { attention: "mh_adapter", cross: "cross_adapter", output: "outpu
 
 /** Names of the places within a block that have a bottleneck. */
 function placesOf(config: BottleneckConfig, model: Layers, layer: number): string[] {
-  if (config.leave_out.includes(layer)) return [];
+  if (config.leave_out.includes(numberOf(model, layer))) return [];
   return model.joins.filter(({ role }) => config[SWITCH[role]]).map(({ name }) => name);
 }
 
@@ -41,7 +46,7 @@ function initialsOf({ init_weights }: BottleneckConfig, inner: number): { down: 
 /** D [width, hidden], U [hidden, width] and their biases, of every place. */
 function blockArrays(config: BottleneckConfig, model: Layers, layer: number): Planned[] {
   const d = model.hidden_size;
-  const width = widthOf(config, d, layer);
+  const width = widthOf(config, d, numberOf(model, layer));
   const { down, up } = initialsOf(config, d);
   return placesOf(config, model, layer).flatMap((place): Planned[] => [
     { name: `${place}.adapter_down.weight`, shape: [width, d], initial: down },

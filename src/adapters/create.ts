@@ -4,12 +4,12 @@ import { sizeOf } from "../base/dtype.ts";
 import type { Random } from "../base/random.ts";
 import type { Adapter, AdapterConfig, TrainedArray } from "./adapter.ts";
 import { findHubModel } from "./hub-models.ts";
-import type { Layers, Planned } from "./kind.ts";
+import type { Adaptable, Planned } from "./kind.ts";
 import { allArrays } from "./kinds.ts";
 
 /** A model and its weights: `read` gives a base array by its full name, f32 in the Hugging Face layout. */
 export type BaseWeights = {
-  readonly model: Layers & { readonly model_type: string };
+  readonly model: Adaptable & { readonly model_type: string };
   readonly read: (name: string) => Float32Array;
 };
 

@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { drawAdapter } from "../../test/drawn-adapter.ts";
 import { UserError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
 import { Decoder } from "../generation/decoder.ts";
@@ -26,16 +27,7 @@ const source = openFolder(new URL("../../test/golden/llama/untied", import.meta.
 const base = { model: createModel(source.config), read: source.read, source };
 const device = { threads: 1, arena: true };
 
-function create(text: string, seed = 1): Adapter {
-  const random = createRandom(seed);
-  const adapter = createAdapter(parseAdapter(text), base, random);
-  for (const [name, { data }] of adapter.arrays) {
-    const isOwn = /lora_[AB]|adapter_|invertible/.test(name);
-    const drawn = (value: number) => (isOwn ? 0.15 * random.normal() : value * (1 + 0.1 * random.normal()));
-    data.set(data.map(drawn));
-  }
-  return adapter;
-}
+const create = (text: string, seed = 1) => drawAdapter(text, base, seed);
 
 async function logits(
   adapter: Adapter | null,

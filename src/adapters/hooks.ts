@@ -1,10 +1,19 @@
 // The stages of a network with an adapter in: embedding, block, head. Training and generation build theirs through
 // this, so that both compute the same; without an adapter each is the base's own.
 
-import { add, gather, linear } from "../graph/build.ts";
+import { add, gather, linear, split } from "../graph/build.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import type { AdapterConfig } from "./adapter.ts";
-import type { BlockContext, JoinHook, Layers, LinearHook, Parameter, ParameterHook } from "./kind.ts";
+import {
+  type BlockContext,
+  type JoinHook,
+  type JointHook,
+  type Layers,
+  type LinearHook,
+  outputsOf,
+  type Parameter,
+  type ParameterHook,
+} from "./kind.ts";
 import { blockArrays, kindOf, outerArrays } from "./kinds.ts";
 
 export type BlockHooks = {
@@ -19,6 +28,8 @@ export type BlockPlace = {
   readonly layer: number;
   /** Masks an input of the adapter, while training; none elsewhere. */
   readonly dropout?: BlockContext["dropout"];
+  /** Products of frozen layers in another form than f32. */
+  readonly joint?: JointHook;
   /** Whether the adapter's arrays are those of `frozenArrays`. */
   readonly frozen?: boolean;
 };
@@ -48,14 +59,19 @@ export function blockHooks(model: Layers, adapter: AdapterConfig | null, place: 
     ...model.blockParameters,
     ...adapterParameters(model, adapter, place.layer),
   ]);
+  const joint = place.joint ?? (() => null);
   const base = {
-    linear: (x: Tensor, names: readonly string[]) =>
-      names.map((name) => linear(x, parameter(`${name}.weight`))),
+    linear: (x: Tensor, names: readonly string[]) => {
+      const together = joint(x, names);
+      return together
+        ? split(together, outputsOf(model, names), 1)
+        : names.map((name) => linear(x, parameter(`${name}.weight`)));
+    },
     join: (_name: string, residual: Tensor, output: Tensor) => add(residual, output),
   };
   if (!adapter) return { parameter, made, ...base };
   const { layer, dropout = (x) => x, frozen = false } = place;
-  const context = { model, layer, parameter, dropout, frozen, ...base };
+  const context = { model, layer, parameter, dropout, frozen, joint, ...base };
   return { parameter, made, ...kindOf(adapter).hooks(adapter, context) };
 }
 
@@ -71,7 +87,8 @@ export function embeddingStage(model: Layers, adapter: AdapterConfig | null, ids
   return { y: adapter ? kindOf(adapter).afterEmbedding(adapter, parameter, rows) : rows, made };
 }
 
-type Head = Layers & {
+/** The part of a model that its head is built of. */
+export type HeadLayers = Layers & {
   readonly head: (
     hooks: { readonly parameter: ParameterHook; readonly beforeLogits?: (x: Tensor) => Tensor },
     x: Tensor,
@@ -79,7 +96,7 @@ type Head = Layers & {
 };
 
 /** Logits [n, vocab_size] of hidden states x [n, hidden_size]. */
-export function headStage(model: Head, adapter: AdapterConfig | null, x: Tensor): Stage {
+export function headStage(model: HeadLayers, adapter: AdapterConfig | null, x: Tensor): Stage {
   const { parameter, made } = createParameters([...model.headParameters, ...outerParameters(model, adapter)]);
   if (!adapter) return { y: model.head({ parameter }, x), made };
   const beforeLogits = (hidden: Tensor) => kindOf(adapter).beforeLogits(adapter, parameter, hidden);

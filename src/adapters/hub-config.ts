@@ -8,12 +8,12 @@ import { activations } from "./activations.ts";
 import type { AdapterConfig, BottleneckConfig, LoraConfig } from "./adapter.ts";
 import { requireFactor } from "./bottleneck-options.ts";
 import { hubModelOf, isInverseBeforeLogits } from "./hub-models.ts";
-import type { Layers } from "./kind.ts";
+import { type Adaptable, blockParametersOf, chainsOf, linearsOf } from "./kind.ts";
 import { loraScale, targetsOf } from "./lora.ts";
 import { Float, type PythonJson } from "./python-json.ts";
 
 /** A model as the files of AdapterHub name it. */
-export type HubLayers = Layers & { readonly model_type: string };
+export type HubLayers = Adaptable & { readonly model_type: string };
 
 /** The inner `config` of a file. */
 export function hubConfig(config: AdapterConfig, model: HubLayers): PythonJson {
@@ -38,32 +38,42 @@ function bottleneckFile(config: BottleneckConfig): PythonJson {
   };
 }
 
-/** Linear layers with a LoRA that adapters cannot put one on. */
+/** Linear layers with a LoRA that adapters cannot put one on, or not without putting it on others too. */
 export function unplacedTargets(config: LoraConfig, model: HubLayers): string[] {
   const { loras } = hubModelOf(model.model_type);
-  return targetsOf(config, model.linears).flatMap(({ name }) => (Object.hasOwn(loras, name) ? [] : [name]));
+  const all = linearsOf(chainsOf(model)[0]!);
+  const targets = new Set(targetsOf(config, all).map(({ name }) => name));
+  const left = new Set(all.flatMap(({ name }) => (targets.has(name) ? [] : [loras[name]])));
+  return [...targets].filter((name) => loras[name] === undefined || left.has(loras[name]));
 }
 
 /** Layers with a bias that adapters' DoRA would scale with the rest, which PEFT and the paper do not. */
 export function biasedTargets(config: LoraConfig, model: HubLayers): string[] {
-  const biases = new Set(model.blockParameters.map(({ name }) => name));
-  const targets = config.use_dora ? targetsOf(config, model.linears) : [];
+  const [chain] = chainsOf(model);
+  const biases = new Set(blockParametersOf(chain!).map(({ name }) => name));
+  const targets = config.use_dora ? targetsOf(config, linearsOf(chain!)) : [];
   return targets.flatMap(({ name }) => (biases.has(`${name}.bias`) ? [name] : []));
+}
+
+/** Blocks as adapters counts them, over all chains, each by its number within its chain. */
+function layersOf(model: HubLayers): number[] {
+  return chainsOf(model).flatMap(({ num_hidden_layers }) => [...Array(num_hidden_layers).keys()]);
 }
 
 /** adapters has no rsLoRA: its `alpha` gives the same scale. A DoRA's scale is in B, since its norm leaves it out. */
 function loraFile(config: LoraConfig, model: HubLayers): PythonJson {
   const { loras } = hubModelOf(model.model_type);
-  const used = new Set(targetsOf(config, model.linears).map(({ name }) => loras[name]));
+  const used = new Set(targetsOf(config, linearsOf(chainsOf(model)[0]!)).map(({ name }) => loras[name]));
   const letters = (["q", "k", "v"] as const).filter((letter) => used.has(letter));
-  const layers = [...Array(model.num_hidden_layers).keys()];
   const alpha = config.use_dora ? config.r : loraScale(config) * config.r;
   return {
     architecture: "lora",
     selfattn_lora: letters.length > 0,
     intermediate_lora: used.has("intermediate_lora"),
     output_lora: used.has("output_lora"),
-    leave_out: layers.filter((layer) => config.layers_to_transform?.includes(layer) === false),
+    leave_out: layersOf(model).flatMap((layer, number) =>
+      config.layers_to_transform?.includes(layer) === false ? [number] : [],
+    ),
     r: config.r,
     alpha: Number.isInteger(alpha) ? alpha : new Float(alpha),
     dropout: new Float(config.lora_dropout),
@@ -211,14 +221,26 @@ function parseLora(inner: File, file: File, { path, model }: { path: string; mod
   const matrices =
     inner.selfattn_lora === false ? [] : ((inner.attn_matrices as string[] | null) ?? ["q", "v"]);
   const left = (inner.leave_out as number[] | null | undefined) ?? [];
-  const layers = [...Array(model.num_hidden_layers).keys()].filter((layer) => !left.includes(layer));
   const { loras } = hubModelOf(model.model_type);
   const isTarget = (place: string) => matrices.includes(place) || inner[place] === true;
   return {
     ...{ kind: "lora", r, lora_alpha: alpha, use_rslora: false, use_dora },
     lora_dropout: (inner.dropout as number | undefined) ?? 0,
-    target_modules: Object.keys(loras).filter((name) => isTarget(loras[name]!)),
-    layers_to_transform: left.length === 0 ? null : layers,
+    target_modules: linearsOf(chainsOf(model)[0]!).flatMap(({ name }) =>
+      loras[name] !== undefined && isTarget(loras[name]) ? [name] : [],
+    ),
+    layers_to_transform: left.length === 0 ? null : layersBut(left, { path, model }),
     modules_to_save: [],
   };
+}
+
+/** The numbers within their chains of the blocks that are not left out; an encoder and a decoder must agree on them. */
+function layersBut(left: readonly number[], { path, model }: { path: string; model: HubLayers }): number[] {
+  const layers = layersOf(model);
+  const kept = new Set(layers.filter((_, number) => !left.includes(number)));
+  const uneven = layers.filter((layer, number) => left.includes(number) && kept.has(layer));
+  if (uneven.length === 0) return [...kept].sort((a, b) => a - b);
+  throw new UserError(
+    `Expected leave_out to leave out the same blocks of encoder and decoder in ${path}, found only one of each block ${uneven.join(", ")}; train a LoRA as PEFT's files instead`,
+  );
 }

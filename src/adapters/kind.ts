@@ -6,8 +6,8 @@ import type { AdapterConfig } from "./adapter.ts";
 
 export type Parameter = { readonly name: string; readonly shape: readonly number[] };
 
-/** The part of a model that says where an adapter can be. */
-export type Layers = {
+/** Equal blocks one after another: the part of a model that says where an adapter can be. */
+export type Chain = {
   readonly hidden_size: number;
   readonly num_hidden_layers: number;
   readonly blockPrefix: (layer: number) => string;
@@ -16,9 +16,67 @@ export type Layers = {
   /** Places after the sub-layers of a block. */
   readonly joins: readonly { readonly name: string; readonly role: "attention" | "cross" | "output" }[];
   readonly blockParameters: readonly Parameter[];
+};
+
+/** A chain with what stands before and after it. */
+export type Layers = Chain & {
   readonly embeddingParameter: Parameter;
   readonly headParameters: readonly Parameter[];
+  /** Of a chain that is not the whole network: its place in it. */
+  readonly within?: Within;
 };
+
+/** The number of a chain's first block, counted over all chains, and the chains. */
+export type Within = { readonly first: number; readonly chains: readonly Chain[] };
+
+/** A model with an encoder and a decoder, whose blocks differ. */
+export type Twofold = Omit<Layers, keyof Chain> & {
+  readonly hidden_size: number;
+  readonly encoder: Chain & Positioned;
+  readonly memoryParameters: readonly Parameter[];
+  readonly decoder: Chain & Positioned;
+};
+
+/** A chain with tables of positions, which no adapter changes. */
+type Positioned = { readonly positionParameters: readonly Parameter[] };
+
+/** What an adapter can be made for. */
+export type Adaptable = Layers | Twofold;
+
+export function isTwofold(model: Adaptable): model is Twofold {
+  return "encoder" in model;
+}
+
+/** The chains of a model in order: most have one. */
+export function chainsOf(model: Adaptable): readonly Layers[] {
+  if (!isTwofold(model)) return [model];
+  const { encoder, decoder, embeddingParameter, headParameters, memoryParameters } = model;
+  const chains = [encoder, decoder];
+  const outside = { embeddingParameter, headParameters: [...memoryParameters, ...headParameters] };
+  return [
+    { ...encoder, ...outside, within: { first: 0, chains } },
+    { ...decoder, ...outside, within: { first: encoder.num_hidden_layers, chains } },
+  ];
+}
+
+/** The linear layers that a name may mean: those of all chains, each name once. */
+export function linearsOf(model: Layers): readonly Parameter[] {
+  return model.within ? allOf(model.within, ({ linears }) => linears) : model.linears;
+}
+
+/** The same for every parameter of a block. */
+export function blockParametersOf(model: Layers): readonly Parameter[] {
+  return model.within ? allOf(model.within, (chain) => chain.blockParameters) : model.blockParameters;
+}
+
+function allOf({ chains }: Within, pick: (chain: Chain) => readonly Parameter[]): readonly Parameter[] {
+  return [...new Map(chains.flatMap(pick).map((parameter) => [parameter.name, parameter])).values()];
+}
+
+/** Outputs of linear layers. */
+export function outputsOf({ linears }: Pick<Layers, "linears">, names: readonly string[]): number[] {
+  return names.map((name) => linears.find((layer) => layer.name === name)!.shape[0]!);
+}
 
 /** How an array starts: `row-norms` are the L2 norms of a base matrix's rows, `copy` the base's own array. */
 export type Initial =
@@ -32,6 +90,8 @@ export type Initial =
 export type Planned = Parameter & { readonly initial: Initial };
 
 export type LinearHook = (x: Tensor, names: readonly string[]) => readonly Tensor[];
+/** The products of layers that share an input beside each other, [n, sum of outputs]; `null` where they are not joined. */
+export type JointHook = (x: Tensor, names: readonly string[]) => Tensor | null;
 export type JoinHook = (name: string, residual: Tensor, output: Tensor) => Tensor;
 export type ParameterHook = (name: string) => Tensor;
 
@@ -41,6 +101,7 @@ export type BlockContext = {
   readonly layer: number;
   readonly parameter: ParameterHook;
   readonly linear: LinearHook;
+  readonly joint: JointHook;
   readonly join: JoinHook;
   /** Given while training: masks an input, under a name that is unique within the block. */
   readonly dropout: (x: Tensor, name: string) => Tensor;

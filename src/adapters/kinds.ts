@@ -4,7 +4,15 @@
 import { UserError } from "../base/errors.ts";
 import type { AdapterConfig } from "./adapter.ts";
 import { bottleneckKind } from "./bottleneck.ts";
-import type { AdapterKind, Layers, Parameter, Planned } from "./kind.ts";
+import {
+  type Adaptable,
+  type AdapterKind,
+  blockParametersOf,
+  chainsOf,
+  type Layers,
+  type Parameter,
+  type Planned,
+} from "./kind.ts";
 import { lora } from "./lora.ts";
 import { selectModules } from "./select.ts";
 
@@ -30,12 +38,15 @@ export function outerArrays(config: AdapterConfig, model: Layers): Planned[] {
 }
 
 /** Every array of an adapter by its full name; throws a `UserError` that names what the model does not have. */
-export function allArrays(config: AdapterConfig, model: Layers): Planned[] {
-  const blocks = Array.from({ length: model.num_hidden_layers }, (_, layer) => {
-    const prefix = model.blockPrefix(layer);
-    return blockArrays(config, model, layer).map((array) => withPrefix(prefix, array));
-  });
-  const arrays = [...blocks.flat(), ...outerArrays(config, model)];
+export function allArrays(config: AdapterConfig, model: Adaptable): Planned[] {
+  const chains = chainsOf(model);
+  const blocks = chains.flatMap((chain) =>
+    Array.from({ length: chain.num_hidden_layers }, (_, layer) => {
+      const prefix = chain.blockPrefix(layer);
+      return blockArrays(config, chain, layer).map((array) => withPrefix(prefix, array));
+    }),
+  );
+  const arrays = [...blocks.flat(), ...outerArrays(config, chains[0]!)];
   if (arrays.length > 0) return arrays;
   throw new UserError(
     "Expected an adapter on at least one layer, found one on none; give other layers with --layers_to_transform or --leave_out",
@@ -56,15 +67,19 @@ type Saved = { readonly block: readonly Parameter[]; readonly outer: readonly Pa
 /** Parameters of the modules that are trained whole, within a block and outside. */
 function savedOf({ modules_to_save }: AdapterConfig, model: Layers): Saved {
   if (modules_to_save.length === 0) return { block: [], outer: [] };
-  const outer = new Map([model.embeddingParameter, ...model.headParameters].map((p) => [p.name, p]));
+  const { embeddingParameter, headParameters } = model;
+  // Of an encoder and a decoder PEFT would copy the embedding that they share, and neither would look at the copy.
+  const outer = new Map([embeddingParameter, ...headParameters].map((p) => [p.name, p]));
+  if (model.within) outer.delete(embeddingParameter.name);
   const modules = [
-    ...modulesOf(model.blockParameters, "block"),
+    ...modulesOf(blockParametersOf(model), "block"),
     ...modulesOf([...outer.values()], "outer"),
   ] as const;
   const chosen = selectByEnd(modules_to_save, modules);
   const of = (place: keyof Saved) =>
     chosen.filter((module) => module.place === place).flatMap((m) => m.parameters);
-  return { block: of("block"), outer: of("outer") };
+  const own = new Set(model.blockParameters.map(({ name }) => name));
+  return { block: of("block").filter(({ name }) => own.has(name)), outer: of("outer") };
 }
 
 /** PEFT matches the end of a name, in the middle of a word too: `norm` is every norm. */

@@ -2,10 +2,30 @@
 // initialisation, names and shapes as PEFT has them (peft:src/peft/tuners/lora/layer.py, dora.py): s = lora_alpha / r,
 // or lora_alpha / √r with rsLoRA; A uniform in ±1/√in, B zero, m the norms of W's rows.
 
-import { add, apply, detach, linear, mul, reduceSum, reshape, scaled } from "../graph/build.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import {
+  add,
+  apply,
+  concat,
+  detach,
+  linear,
+  mul,
+  reduceSum,
+  reshape,
+  scaled,
+  split,
+} from "../graph/build.ts";
+import { constant, int64s, type Tensor } from "../graph/tensor.ts";
 import type { LoraConfig } from "./adapter.ts";
-import type { AdapterKind, BlockContext, Layers, LinearHook, Parameter, Planned } from "./kind.ts";
+import {
+  type AdapterKind,
+  type BlockContext,
+  type Layers,
+  type LinearHook,
+  linearsOf,
+  outputsOf,
+  type Parameter,
+  type Planned,
+} from "./kind.ts";
 import { selectModules } from "./select.ts";
 
 /** What the adapter's product is multiplied with. */
@@ -26,6 +46,12 @@ export function targetsOf(
   return selectModules("target_modules", target_modules, linears);
 }
 
+/** Those of one chain; what no chain has is refused. */
+function targetsIn(config: LoraConfig, model: Layers): Parameter[] {
+  const own = new Map(model.linears.map((linear) => [linear.name, linear]));
+  return targetsOf(config, linearsOf(model)).flatMap(({ name }) => own.get(name) ?? []);
+}
+
 function isOn({ layers_to_transform }: LoraConfig, layer: number): boolean {
   return layers_to_transform === null || layers_to_transform.includes(layer);
 }
@@ -33,7 +59,7 @@ function isOn({ layers_to_transform }: LoraConfig, layer: number): boolean {
 /** A [r, in], B [out, r] and, with DoRA, the magnitudes [out], of every targeted layer. */
 function blockArrays(config: LoraConfig, model: Layers, layer: number): Planned[] {
   if (!isOn(config, layer)) return [];
-  return targetsOf(config, model.linears).flatMap(({ name, shape }): Planned[] => {
+  return targetsIn(config, model).flatMap(({ name, shape }): Planned[] => {
     const [out, inner] = shape as [number, number];
     const magnitude: Planned = {
       name: `${name}.lora_magnitude_vector`,
@@ -55,11 +81,16 @@ function blockArrays(config: LoraConfig, model: Layers, layer: number): Planned[
 /** A `linear` hook that adds the adapter's product where a layer has one. */
 function withLora(config: LoraConfig, context: BlockContext): LinearHook {
   if (!isOn(config, context.layer)) return context.linear;
-  const targeted = new Set(targetsOf(config, context.model.linears).map((target) => target.name));
+  const targeted = new Set(targetsIn(config, context.model).map((target) => target.name));
   const scale = loraScale(config);
   return (x, names) => {
-    const first = names.find((name) => targeted.has(name));
-    const masked = first === undefined ? x : context.dropout(x, first);
+    const own = names.filter((name) => targeted.has(name));
+    const masked = own[0] === undefined ? x : context.dropout(x, own[0]);
+    const together = config.use_dora || own.length === 0 ? null : context.joint(x, names);
+    if (together) {
+      const sum = joined(masked, { names, own, together, scale }, context);
+      return split(sum, outputsOf(context.model, names), 1);
+    }
     return context.linear(x, names).map((y, i) => {
       const name = names[i]!;
       if (!targeted.has(name)) return y;
@@ -72,6 +103,42 @@ function withLora(config: LoraConfig, context: BlockContext): LinearHook {
       return config.use_dora ? mul(sum, magnitudes(name, scale, context)) : sum;
     });
   };
+}
+
+type Joined = {
+  readonly names: readonly string[];
+  /** Those of them that have an adapter. */
+  readonly own: readonly string[];
+  /** The base's products beside each other. */
+  readonly together: Tensor;
+  readonly scale: number;
+};
+
+/** The same for layers whose products are one: their A's under each other, their B's as blocks of one matrix. */
+function joined(
+  x: Tensor,
+  { names, own, together, scale }: Joined,
+  { parameter, model }: BlockContext,
+): Tensor {
+  const hidden = linear(
+    x,
+    concat(
+      own.map((name) => parameter(`${name}.lora_A.weight`)),
+      0,
+    ),
+  );
+  const width = hidden.shape[1]!;
+  const outs = outputsOf(model, names);
+  let column = 0;
+  const rows = names.map((name, i) => {
+    if (!own.includes(name))
+      return constant("float32", [outs[i]!, width], new Float32Array(outs[i]! * width));
+    const b = parameter(`${name}.lora_B.weight`);
+    const before = column;
+    column += b.shape[1]!;
+    return before === 0 && column === width ? b : apply("Pad", [b, int64s([0, before, 0, width - column])]);
+  });
+  return apply("Gemm", [hidden, concat(rows, 0), together], { transB: 1, alpha: scale });
 }
 
 /** m/‖W + s·BA‖ as [1, out]; of frozen arrays it is what stands in m's place. */

@@ -3,13 +3,13 @@
 
 import { UserError } from "../base/errors.ts";
 import type { Adapter } from "./adapter.ts";
-import type { Layers } from "./kind.ts";
+import type { Adaptable } from "./kind.ts";
 import { allArrays } from "./kinds.ts";
 
 type Shaped = { readonly shape: readonly number[] };
 
 /** Throws one `UserError` that names every mismatch between an adapter and a model. */
-export function requireMatch(adapter: Adapter, model: Layers): void {
+export function requireMatch(adapter: Adapter, model: Adaptable): void {
   requireArrays(allArrays(adapter.config, model), adapter.arrays);
 }
 

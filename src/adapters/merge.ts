@@ -5,7 +5,7 @@ import { UserError } from "../base/errors.ts";
 import type { Adapter, LoraConfig } from "./adapter.ts";
 import { type BaseWeights, rowNorms } from "./create.ts";
 import { merged } from "./delta.ts";
-import type { Layers, Parameter } from "./kind.ts";
+import { type Adaptable, chainsOf, isTwofold, type Parameter } from "./kind.ts";
 import { requireMatch } from "./match.ts";
 
 /** Arrays of the base that the adapter changes, by name; each is computed when it is asked for. */
@@ -46,11 +46,16 @@ export function mergedModel(
   );
 }
 
-function everyParameter(model: Layers): Parameter[] {
-  const blocks = Array.from({ length: model.num_hidden_layers }, (_, layer) =>
-    model.blockParameters.map(({ name, shape }) => ({ name: model.blockPrefix(layer) + name, shape })),
+function everyParameter(model: Adaptable): Parameter[] {
+  const blocks = chainsOf(model).flatMap(({ num_hidden_layers, blockParameters, blockPrefix }) =>
+    Array.from({ length: num_hidden_layers }, (_, layer) =>
+      blockParameters.map(({ name, shape }) => ({ name: blockPrefix(layer) + name, shape })),
+    ).flat(),
   );
-  const all = [model.embeddingParameter, ...blocks.flat(), ...model.headParameters];
+  const chained = isTwofold(model) ? [model.encoder, model.decoder] : [];
+  const positions = chained.flatMap(({ positionParameters }) => positionParameters);
+  const { embeddingParameter, headParameters } = chainsOf(model)[0]!;
+  const all = [embeddingParameter, ...positions, ...blocks, ...headParameters];
   return [...new Map(all.map((parameter) => [parameter.name, parameter])).values()];
 }
 

@@ -16,10 +16,14 @@ export type AdapterBase = {
   readonly tied?: string | undefined;
 };
 
+/** An encoder's and a decoder's blocks have numbered parts: without their name PEFT would count those. */
+const BLOCKS = "block";
+
 /** The file's value. Where there are no patterns PEFT wants an empty object, not `null`. */
 export function peftConfig({ config, arrays }: Adapter<LoraConfig>, base: AdapterBase): PythonJson {
   const targeted = [...arrays.keys()].flatMap((name) => /(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? []);
   const { modules_to_save, layers_to_transform } = config;
+  const isBoth = base.task_type === "SEQ_2_SEQ_LM";
   return {
     alpha_pattern: {},
     base_model_name_or_path: base.base_model_name_or_path,
@@ -28,7 +32,7 @@ export function peftConfig({ config, arrays }: Adapter<LoraConfig>, base: Adapte
     fan_in_fan_out: false,
     inference_mode: true,
     init_lora_weights: true,
-    layers_pattern: null,
+    layers_pattern: isBoth && layers_to_transform !== null ? BLOCKS : null,
     layers_to_transform,
     lora_alpha: config.lora_alpha,
     lora_dropout: new Float(config.lora_dropout),
@@ -37,11 +41,21 @@ export function peftConfig({ config, arrays }: Adapter<LoraConfig>, base: Adapte
     r: config.r,
     rank_pattern: {},
     revision: base.revision ?? null,
-    target_modules: [...new Set(targeted.map(lastPart))].sort(),
+    target_modules: namesFor(config, targeted, isBoth),
     task_type: base.task_type ?? "CAUSAL_LM",
     use_dora: config.use_dora,
     use_rslora: config.use_rslora,
   };
+}
+
+/** By their last parts; where those stand for more than was meant, as of an encoder and a decoder, by the names given. */
+function namesFor(
+  { target_modules }: LoraConfig,
+  targeted: readonly string[],
+  isBoth: boolean,
+): readonly string[] {
+  const given = isBoth && !target_modules.includes("all-linear");
+  return [...new Set(given ? target_modules : targeted.map(lastPart))].sort();
 }
 
 type Allowed = readonly [key: string, wanted: string, allowed: (value: unknown) => boolean];

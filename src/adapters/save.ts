@@ -7,6 +7,7 @@ import type { Adapter, AdapterConfig } from "./adapter.ts";
 import { hubProblems, writeHub } from "./hub.ts";
 import type { HubLayers } from "./hub-config.ts";
 import { findHubModel, hubModelOf } from "./hub-models.ts";
+import { isTwofold } from "./kind.ts";
 import { tiedName } from "./open.ts";
 import { writeOwnFacts } from "./own.ts";
 import { writePeft } from "./peft.ts";
@@ -53,7 +54,9 @@ export function saveAdapter(folder: string, adapter: Adapter, facts: SaveFacts):
     return [folder];
   }
   const { base, revision = null } = facts;
-  writePeft(folder, { config, arrays }, { base_model_name_or_path: base, revision, tied: tiedName(model) });
+  const task_type = isTwofold(model) ? "SEQ_2_SEQ_LM" : "CAUSAL_LM";
+  const where = { base_model_name_or_path: base, revision, task_type, tied: tiedName(model) } as const;
+  writePeft(folder, { config, arrays }, where);
   if (!findHubModel(model.model_type) || hubProblems(adapter, model).length > 0) return [folder];
   const second = join(folder, "adapterhub", facts.name);
   writeHub(second, adapter, hub);

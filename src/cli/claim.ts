@@ -22,7 +22,7 @@ export const datasetClaim: Claim = {
   command: "history",
   option: "--output",
   signs: { "manifest.json": (value) => value.version === 1 && "counters" in value && "sha256" in value },
-  unfinished: /^journal$/,
+  unfinished: /^journal(\.next)?$/,
 };
 
 /** A run: its plan or its manifest is a sign; before there is one, a scratch base and checkpoints. */

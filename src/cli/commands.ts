@@ -17,6 +17,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Module>>> = {
   evaluate: () => import("./commands/evaluate.ts"),
   suggest: () => import("./commands/suggest.ts"),
   forward: () => import("./commands/forward.ts"),
+  tokenizer: () => import("./commands/tokenizer.ts"),
   doctor: () => import("./commands/doctor.ts"),
 };
 

@@ -101,6 +101,14 @@ test("what a kill left half written is cleared away, nothing else", async () => 
   assert.deepEqual((await enter()).sort(), [".mine.tmp", "0123456789ab.tmp", "lock"]);
 });
 
+test("a kill while a lock was taken, or a dead one moved away, leaves nothing for long", async () => {
+  const dead = await deadProcess();
+  mkdirSync(folder);
+  const alive = [`lock.${process.ppid}`, `lock.dead.${process.ppid}`, "lock.txt"];
+  for (const name of [`lock.${dead}`, `lock.dead.${dead}`, ...alive]) writeFileSync(join(folder, name), "");
+  assert.deepEqual((await enter()).sort(), ["lock", ...alive].sort());
+});
+
 async function deadProcess(): Promise<number> {
   const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
   await new Promise((resolve) => child.on("close", resolve));

@@ -1,7 +1,16 @@
 // One process at a time in a folder that is written: a lock file with the owner's process id. The lock of a process
 // that is gone is taken over, so that a kill leaves nothing to clean up by hand. Knows nothing of what is written.
 
-import { existsSync, linkSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
@@ -25,6 +34,7 @@ export async function withLock<T>(folder: string, otherwise: string, work: () =>
   takeLock(path, { folder, otherwise });
   try {
     removeLeftovers(folder);
+    removeDeadLocks(folder);
     return await work();
   } finally {
     held.delete(path);
@@ -97,6 +107,14 @@ function discard(path: string, text: string): void {
     if (code !== "ENOENT" && code !== "EEXIST") throw error;
   }
   rmSync(moved, { force: true });
+}
+
+/** What a kill left of a process that was taking a lock, or moving a dead one away. */
+function removeDeadLocks(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /^lock\.(?:dead\.)?(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { force: true });
+  }
 }
 
 function isAtWork(owner: Owner, path: string): boolean {

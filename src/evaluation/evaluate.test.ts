@@ -9,7 +9,8 @@ import { formats } from "../dataset/format.ts";
 import { proveAnswer, type Writer } from "../generation/suggest.ts";
 import { createPatch } from "../patch/create.ts";
 import { printPatch } from "../patch/print.ts";
-import type { Engine } from "../training/engine.ts";
+import { packBatches } from "../training/batch.ts";
+import type { Network } from "../training/network.ts";
 import { answerLimit, judge, measureLikelihood, measureWriting, type Written } from "./evaluate.ts";
 
 function exampleOf(path: string, old: string, to: string): Example {
@@ -80,12 +81,12 @@ const HELD = [30, 10, 20].map((length) => ({
 }));
 
 /** An engine for which an answer costs as many nats as its sequence has ids. */
-function fakeEngine(asked: number[]): Engine {
+function fakeEngine(asked: number[]): Network {
   const evaluate = async ({ extent, owners }: { extent: { length: number }; owners: readonly number[] }) => {
     asked.push(extent.length);
     return owners.map(() => extent.length / owners.length);
   };
-  return { evaluate } as unknown as Engine;
+  return { evaluate, pack: packBatches } as unknown as Network;
 }
 
 test("likelihoods go on from what is known, short ones first, and stop between two", async () => {

@@ -14,8 +14,8 @@ import {
   type Writer,
 } from "../generation/suggest.ts";
 import { applyPatch } from "../patch/apply.ts";
-import type { Engine } from "../training/engine.ts";
 import { sequenceLosses } from "../training/loss.ts";
+import type { Network } from "../training/network.ts";
 import { bitsPerByte, editSimilarity, type Interval, type Measured, meanWithBootstrap } from "./metrics.ts";
 import { rouge, rougeLsum } from "./rouge.ts";
 
@@ -79,7 +79,7 @@ export type Figure<T> = { readonly index: number; readonly value: T };
 /** Likelihood of the held-out answers under an engine's weights, short ones first. Yields what each answer costs, in
  * nats, and stops between two of them. */
 export async function* measureLikelihood(
-  engine: () => Engine,
+  engine: () => Network,
   heldOut: readonly HeldOut[],
   { known, signal }: { readonly known: Known<number>; readonly signal: AbortSignal },
 ): AsyncGenerator<Figure<number>, Likelihood> {

@@ -30,7 +30,10 @@ const EXTENDED = {
 export type ExtendedName = keyof typeof EXTENDED;
 export type Extended = ReadonlyMap<ExtendedName, string>;
 
-const EXTENDED_NAMES = Object.keys(EXTENDED) as ExtendedName[];
+const EXTENDED_STARTS = (Object.keys(EXTENDED) as ExtendedName[]).map((name) => ({
+  name,
+  start: `${name} `,
+}));
 const PATHS: ReadonlySet<ExtendedName> = new Set(["rename from", "rename to", "copy from", "copy to"]);
 
 /** Reads the names of a `diff --git` line; the cursor stands on it and moves on. */
@@ -69,7 +72,7 @@ export function readExtended(cursor: Cursor): Result<Extended> {
   const values = new Map<ExtendedName, string>();
   for (; cursor.at < cursor.lines.length; cursor.at++) {
     const line = cursor.lines[cursor.at]!;
-    const name = EXTENDED_NAMES.find((candidate) => line.startsWith(`${candidate} `));
+    const name = EXTENDED_STARTS.find(({ start }) => line.startsWith(start))?.name;
     if (name === undefined) break;
     if (values.has(name)) return failAt(cursor, `a second "${name}" line`);
     const text = line.slice(name.length + 1);

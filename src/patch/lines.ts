@@ -6,12 +6,7 @@ import { type Cursor, failAt, found } from "./cursor.ts";
 import type { Hunk, Line } from "./hunk.ts";
 
 const HUNK = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(?: .*)?$/s;
-const KINDS: Readonly<Record<string, Line["kind"]>> = {
-  " ": "context",
-  "-": "delete",
-  "+": "add",
-  "": "context",
-};
+const [SPACE, PLUS, MINUS] = [32, 43, 45];
 
 /** True for the marker below a line without a newline; git translates its words. */
 export function isNoNewline(line: string | undefined): boolean {
@@ -78,7 +73,7 @@ function readLines(cursor: Cursor, range: Range): Result<readonly Line[]> {
   const lines: Line[] = [];
   while (left.old > 0 || left.new > 0) {
     const text = cursor.lines[cursor.at];
-    const kind = text === undefined ? undefined : KINDS[text.slice(0, 1)];
+    const kind = text === undefined ? undefined : kindOf(text);
     if (text === undefined || kind === undefined) return failAt(cursor, missing(left, found(cursor)));
     if (kind !== "add" && left.old-- === 0)
       return failAt(cursor, `more old lines than the ${range.oldLines} stated`);
@@ -94,6 +89,13 @@ function readLines(cursor: Cursor, range: Range): Result<readonly Line[]> {
     lines.push({ kind, text: text.slice(1), eol });
   }
   return success(lines);
+}
+
+function kindOf(text: string): Line["kind"] | undefined {
+  const sign = text.charCodeAt(0);
+  if (sign === SPACE || text === "") return "context";
+  if (sign === PLUS) return "add";
+  return sign === MINUS ? "delete" : undefined;
 }
 
 function missing(left: { old: number; new: number }, instead: string): string {

@@ -14,6 +14,8 @@ export type Extent = { readonly batch: number; readonly length: number };
 /** One program run: ids [batch · length], and for each target its row (the position before it), label and sequence. */
 export type Batch = {
   readonly extent: Extent;
+  /** Ids of one of its sequences, padding included: what time grows with. */
+  readonly size: number;
   readonly ids: BigInt64Array;
   readonly rows: readonly number[];
   readonly labels: readonly number[];
@@ -59,7 +61,14 @@ function packBatch(sequences: readonly Sequence[], members: readonly number[], r
   const length = bucketOf(Math.max(...members.map((i) => sequences[i]!.ids.length)));
   const extent = { batch: rows, length };
   const ids = new BigInt64Array(rows * length);
-  const batch = { extent, ids, rows: [] as number[], labels: [] as number[], weights: [] as number[] };
+  const batch = {
+    extent,
+    size: length,
+    ids,
+    rows: [] as number[],
+    labels: [] as number[],
+    weights: [] as number[],
+  };
   const owners: number[] = [];
   members.forEach((owner, row) => {
     const sequence = sequences[owner]!;

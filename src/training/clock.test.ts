@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Clock, isOver, shareByClock, startClock } from "./clock.ts";
+import { type Clock, isOver, isTimeToValidate, shareByClock, startClock } from "./clock.ts";
 
 /** A clock that stands: `seconds` are over, and the parts took what is given. */
 function standing(seconds: number, parts: { step?: number; validate?: number; save?: number } = {}): Clock {
@@ -20,6 +20,20 @@ test("the schedule is at its end when the last step begins, not after the last v
   assert.equal(shareByClock(standing(50), 100), 0.5);
   assert.equal(shareByClock(standing(90, { validate: 8, save: 2 }), 100), 1);
   assert.ok(shareByClock(standing(10, { validate: 1000 }), 100) <= 0.2, "a validation longer than the run");
+});
+
+test("no validation that only a moment parts from the one at the end", () => {
+  const parts = { step: 10, validate: 20, save: 1 };
+  assert.equal(isTimeToValidate(standing(48, parts), 100), true);
+  assert.equal(isTimeToValidate(standing(50, parts), 100), false);
+});
+
+test("how long parts took is handed on to the next start", () => {
+  const clock = startClock(0, performance.now(), { step: 7, save: 2 });
+  assert.deepEqual(clock.lasted(), { step: 7, validate: 0, save: 2 });
+  clock.time("save", () => {});
+  assert.ok(clock.last("save") < 1);
+  assert.equal(clock.lasted().step, 7);
 });
 
 test("seconds go on from those of earlier starts; a part's time is the mean of its last", () => {

@@ -10,16 +10,25 @@ export type Clock = {
   timeAsync<T>(name: Part, work: () => Promise<T>): Promise<T>;
   /** Mean seconds of the last few times, 0 before the first. */
   last(name: Part): number;
+  /** The same of every part, for another start to go on from. */
+  lasted(): Lasted;
 };
 
 type Part = "step" | "validate" | "save";
+
+/** Seconds that the parts took when they were last timed. */
+export type Lasted = Readonly<Partial<Record<Part, number>>>;
 
 /** Steps differ as their examples do; the others hardly. */
 const RECENT: Readonly<Record<Part, number>> = { step: 8, validate: 1, save: 1 };
 
 /** A clock that goes on from `seconds`, counted since `since`, a reading of `performance.now()`. */
-export function startClock(seconds: number, since: number): Clock {
+export function startClock(seconds: number, since: number, before: Lasted = {}): Clock {
   const lasted = new Map<Part, readonly number[]>();
+  const last = (name: Part) => {
+    const times = lasted.get(name) ?? [before[name] ?? 0];
+    return times.reduce((sum, seconds) => sum + seconds, 0) / times.length;
+  };
   const started = (name: Part) => {
     const at = performance.now();
     return () => {
@@ -45,21 +54,27 @@ export function startClock(seconds: number, since: number): Clock {
         done();
       }
     },
-    last(name) {
-      const times = lasted.get(name) ?? [0];
-      return times.reduce((sum, seconds) => sum + seconds, 0) / times.length;
-    },
+    last,
+    lasted: () => ({ step: last("step"), validate: last("validate"), save: last("save") }),
   };
 }
 
 /** Share of `time` that is over, what the end takes kept free: a last validation, a last checkpoint. */
 export function shareByClock(clock: Clock, time: number): number {
-  const end = clock.last("validate") + clock.last("save");
-  return clock.seconds() / Math.max(time / 2, time - end);
+  return clock.seconds() / Math.max(time / 2, time - endOf(clock));
 }
 
 /** A run by the clock ends where it comes nearest to its time: half a step early rather than a whole one late. */
 export function isOver(clock: Clock, time: number): boolean {
-  const end = clock.last("validate") + clock.last("save");
-  return clock.seconds() + end + clock.last("step") / 2 >= time;
+  return clock.seconds() + endOf(clock) + clock.last("step") / 2 >= time;
+}
+
+/** Whether a validation now leaves time for a step and for the validation at the end, which else it would be. */
+export function isTimeToValidate(clock: Clock, time: number): boolean {
+  return clock.seconds() + clock.last("validate") + clock.last("step") + endOf(clock) < time;
+}
+
+/** Seconds from the last step to the end. */
+function endOf(clock: Clock): number {
+  return clock.last("validate") + clock.last("save");
 }

@@ -3,8 +3,8 @@
 // the run, with the step, the example and what to try.
 
 import { UserError } from "../base/errors.ts";
-import { packBatches, type Sequence, targetCount } from "./batch.ts";
-import type { Engine } from "./engine.ts";
+import { type Sequence, targetCount } from "./batch.ts";
+import type { Network } from "./network.ts";
 import { areFinite } from "./trained.ts";
 
 /** What to call a sequence in a message, such as its commit and path. */
@@ -42,7 +42,7 @@ export type Outcome = {
 };
 
 type Guarded = {
-  readonly engine: Engine;
+  readonly engine: Network;
   readonly sequences: readonly Sequence[];
   readonly nameOf: NameOf;
 };
@@ -98,7 +98,7 @@ export function explainMemory(error: unknown): unknown {
 }
 
 /** Throws when the optimizer left something that is no number: such arrays must not be saved. */
-export function requireFiniteArrays({ trained }: Engine, step: number): void {
+export function requireFiniteArrays({ trained }: Network, step: number): void {
   if (areFinite(trained.values())) return;
   throw new UserError(
     `Expected finite numbers in what is trained after step ${step}, found some that are none; try a smaller --learning_rate and start again from the last checkpoint`,
@@ -109,7 +109,7 @@ export function requireFiniteArrays({ trained }: Engine, step: number): void {
 async function worstOf({ engine, sequences, nameOf }: Guarded, members: readonly number[]): Promise<string> {
   let worst = { index: members[0]!, loss: -Infinity };
   for (const index of new Set(members)) {
-    const [batch] = packBatches([sequences[index]!], 1);
+    const [batch] = engine.pack([sequences[index]!], 1);
     const nll = await engine.evaluate(batch!);
     const loss = nll.reduce((total, value) => total + value, 0) / nll.length;
     if (!Number.isFinite(loss)) return nameOf(index);

@@ -1,5 +1,5 @@
 // Initial weights of a model trained from nothing: normal with a deviation of 0.02, projections back into the
-// residual stream smaller by the depth, norms at one, as GPT-2 and its successors start.
+// residual stream smaller by the depth, norms at one, biases at zero, as GPT-2 and its successors start.
 
 import { sizeOf } from "../base/dtype.ts";
 import { createRandom } from "../base/random.ts";
@@ -17,7 +17,8 @@ export function initialWeights(
   return new Map(
     allParameters(model).map(({ name, shape }) => {
       const deviation = /\.(o_proj|down_proj)\.weight$/.test(name) ? residual : DEVIATION;
-      const value = shape.length === 1 ? () => 1 : () => deviation * random.normal();
+      const still = name.endsWith("bias") ? 0 : 1;
+      const value = shape.length === 1 ? () => still : () => deviation * random.normal();
       return [name, { shape, data: Float32Array.from({ length: sizeOf(shape) }, value) }];
     }),
   );

@@ -1,16 +1,16 @@
 // Loss without training: what held-out answers cost under the model as it stands.
 
-import { packBatches, type Sequence, targetCount } from "./batch.ts";
-import type { Engine } from "./engine.ts";
+import { type Sequence, targetCount } from "./batch.ts";
+import type { Network } from "./network.ts";
 
 /** Negative log-likelihood of each sequence's targets, in nats. */
 export async function sequenceLosses(
-  engine: Engine,
+  engine: Network,
   sequences: readonly Sequence[],
   signal?: AbortSignal,
 ): Promise<Float64Array> {
   const losses = new Float64Array(sequences.length);
-  for (const batch of packBatches(sequences, 1)) {
+  for (const batch of engine.pack(sequences, 1)) {
     signal?.throwIfAborted();
     const nll = await engine.evaluate(batch);
     batch.owners.forEach((owner, i) => {
@@ -22,7 +22,7 @@ export async function sequenceLosses(
 
 /** Mean over all targets, in nats a target. */
 export async function meanLoss(
-  engine: Engine,
+  engine: Network,
   sequences: readonly Sequence[],
   signal?: AbortSignal,
 ): Promise<number> {

@@ -162,6 +162,13 @@ export const trainOptions = {
   ...optimizerOptions,
   ...watchOptions,
   seed: { type: "integer", default: 42, help: "Seed of order, dropout and initial weights", value: "N" },
+  compute: {
+    type: "string",
+    default: "f32",
+    choices: ["f32", "int8"],
+    help: "Products of frozen weights, while training: on eight-bit integers where a check on a few examples passes",
+    value: "NAME",
+  },
   threads: {
     type: "integer",
     default: 0,

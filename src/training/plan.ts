@@ -4,15 +4,22 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { sizeOf } from "../base/dtype.ts";
 import { UserError } from "../base/errors.ts";
-import { allParameters, type Model } from "../models/model.ts";
+import { type AnyModel, everyParameter } from "../models/encoder-decoder.ts";
 import { bucketOf } from "./batch.ts";
+import { predictPairNumbers } from "./encoder-decoder-plan.ts";
 import { headTargets } from "./engine.ts";
+import type { OptimizerName } from "./optimizer.ts";
+import { predictStreamsNumbers } from "./xlnet-plan.ts";
 
 export type Shape = {
-  readonly model: Model;
+  readonly model: AnyModel;
   /** Numbers that are trained: the adapter's, or all of the model's. */
   readonly trained: number;
   readonly adapter: boolean;
+  /** How many of an adapter's numbers are an embedding's or a head's that it trains whole; none when not given. */
+  readonly whole?: number;
+  /** Numbers that the optimizer keeps for each trained one, about; 2 when not given. */
+  readonly moments?: number;
 };
 
 export type Plan = {
@@ -33,25 +40,35 @@ export function predictMemory(
   { batch, length, arena }: { batch: number; length: number; arena: boolean },
 ): number {
   const { model } = shape;
+  if (model.kind === "encoder-decoder") {
+    return PROCESS + BYTES * predictPairNumbers({ ...shape, model }, { batch, length, arena });
+  }
+  if (model.kind === "two-stream") {
+    return PROCESS + BYTES * predictStreamsNumbers({ ...shape, model }, { batch, length, arena });
+  }
   const rows = batch * length;
-  const weights = allParameters(model).reduce((n, parameter) => n + sizeOf(parameter.shape), 0);
-  // Gradient and two moments for each trained number; an adapter's numbers themselves come on top of the weights.
-  const state = shape.trained * (shape.adapter ? 4 : 3);
+  const weights = everyParameter(model).reduce((n, parameter) => n + sizeOf(parameter.shape), 0);
+  // A gradient and moments for each trained number; an adapter's numbers themselves come on top of the weights.
+  const state = shape.trained * ((shape.adapter ? 2 : 1) + (shape.moments ?? 2));
   const hidden = rows * model.hidden_size * (model.num_hidden_layers + 3);
   const widest = Math.max(...model.linears.map(({ shape: [out] }) => out!));
   const block = 1.4 * rows * (14 * model.hidden_size + 10 * widest);
   const scores = 3 * batch * model.attention.num_attention_heads * length * length;
   const head = 5 * headTargets(model.vocab_size) * model.vocab_size;
-  // Full training makes the gradient of the embedding whole, twice where the head is tied to it.
-  const dense = shape.adapter ? 0 : 3 * model.vocab_size * model.hidden_size;
+  // The gradient of an embedding is made whole, twice where the head is tied to it.
+  const dense = 3 * (shape.adapter ? (shape.whole ?? 0) : model.vocab_size * model.hidden_size);
   const working = (block + scores + head + dense) * (arena ? 1.1 : 0.8);
   return PROCESS + BYTES * (weights + state + hidden + working);
 }
 
-/** Numbers that are trained. */
-export function trainedCount(model: Model, adapter: Adapter | null): number {
-  const arrays = adapter ? [...adapter.arrays.values()] : allParameters(model);
-  return arrays.reduce((n, { shape }) => n + sizeOf(shape), 0);
+/** What a plan needs to know of a model and what is trained of it: `null` is every weight. */
+export function shapeOf(model: AnyModel, adapter: Adapter | null, optim: OptimizerName): Shape {
+  const arrays = adapter ? adapter.arrays.values() : everyParameter(model);
+  const shapes = [...arrays].map(({ shape }) => shape);
+  const whole = shapes.filter(([rows]) => rows === model.vocab_size);
+  const count = (some: typeof shapes) => some.reduce((n, shape) => n + sizeOf(shape), 0);
+  const moments = optim === "adafactor" ? 0 : 2;
+  return { model, trained: count(shapes), adapter: adapter !== null, whole: count(whole), moments };
 }
 
 export type Wish = {

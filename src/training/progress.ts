@@ -1,5 +1,7 @@
 // Where a run stands, as data: what a checkpoint keeps of it beside the arrays, and what follows from it.
 
+import type { Lasted } from "./clock.ts";
+
 /** Held-out loss after a step, in nats a target. */
 export type Evaluation = {
   readonly step: number;
@@ -28,13 +30,21 @@ export type Progress = {
   readonly evaluations: readonly Evaluation[];
   /** Held-out examples of a validation, where the clock decided how many; `null` before it has. */
   readonly held_out: number | null;
+  /** Seconds that a step, a validation and a checkpoint took, so that a run by the clock goes on as it ran. */
+  readonly lasted: Lasted;
+  /** Why the run is over, once it is; what is left to do then is to write its result. */
+  readonly ended: EndReason | null;
 };
+
+/** Why a run ended: all its steps, its time, or validations without a new best. */
+export type EndReason = "steps" | "time" | "patience";
 
 /** Nothing done yet. */
 export function createProgress(identity: string, started: number): Progress {
   return {
     ...{ step: 0, tokens: 0, targets: 0, seconds: 0, started, identity },
-    ...{ losses: [], grad_norms: [], learning_rates: [], times: [], evaluations: [], held_out: null },
+    ...{ losses: [], grad_norms: [], learning_rates: [], times: [], evaluations: [] },
+    ...{ held_out: null, lasted: {}, ended: null },
   };
 }
 

@@ -4,19 +4,20 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { openAdapter } from "../adapters/open.ts";
 import { UserError } from "../base/errors.ts";
-import type { Model } from "../models/model.ts";
+import type { AnyModel } from "../models/encoder-decoder.ts";
 import type { DeviceOptions } from "../runtime/device.ts";
 import type { WeightSource } from "../weights/source.ts";
-import { packBatches, type Sequence } from "./batch.ts";
+import type { Sequence } from "./batch.ts";
 import { Engine } from "./engine.ts";
+import { type Network, openNetwork } from "./network.ts";
 
 export type SavedCheck = {
   /** Folders that hold the adapter, each whole. */
   readonly folders: readonly string[];
-  readonly model: Model;
+  readonly model: AnyModel;
   readonly read: WeightSource["read"];
   /** The trained network. */
-  readonly engine: Engine;
+  readonly engine: Network;
   /** Any with a target; short ones cost less. */
   readonly sequence: Sequence;
   readonly device: DeviceOptions;
@@ -31,7 +32,9 @@ export async function checkSaved(check: SavedCheck): Promise<void> {
   const trained = await lossesOf(engine, sequence);
   for (const folder of folders) {
     const adapter: Adapter = openAdapter(folder, { model, read });
-    const again = new Engine({ model, read, adapter, trainable: "none", device: check.device });
+    // On the same base weights, in the form that they were trained on.
+    const like = engine instanceof Engine ? { like: engine } : {};
+    const again = openNetwork({ model, read, adapter, trainable: "none", device: check.device, ...like });
     try {
       const found = await lossesOf(again, sequence);
       const difference = Math.max(...found.map((loss, i) => Math.abs(loss - trained[i]!)));
@@ -45,8 +48,8 @@ export async function checkSaved(check: SavedCheck): Promise<void> {
   }
 }
 
-async function lossesOf(engine: Engine, sequence: Sequence): Promise<number[]> {
+async function lossesOf(engine: Network, sequence: Sequence): Promise<number[]> {
   const losses: number[] = [];
-  for (const batch of packBatches([sequence], 1)) losses.push(...(await engine.evaluate(batch)));
+  for (const batch of engine.pack([sequence], 1)) losses.push(...(await engine.evaluate(batch)));
   return losses;
 }

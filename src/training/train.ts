@@ -3,11 +3,10 @@
 // or not, unless the clock decides when it ends.
 
 import { join } from "node:path";
-import { packBatches, type Sequence, targetCount, targetWeight } from "./batch.ts";
+import { type Sequence, targetCount, targetWeight } from "./batch.ts";
 import { readCheckpoint, restoreTrained, writeCheckpoint } from "./checkpoint.ts";
-import { type Clock, isOver, shareByClock, startClock } from "./clock.ts";
+import { type Clock, isOver, isTimeToValidate, shareByClock, startClock } from "./clock.ts";
 import { mix } from "./dropout.ts";
-import type { Engine } from "./engine.ts";
 import {
   explainMemory,
   type NameOf,
@@ -17,10 +16,11 @@ import {
   requireTrainable,
 } from "./guard.ts";
 import { meanLoss, sequenceLosses } from "./loss.ts";
+import type { Network } from "./network.ts";
 import { type OptimizerName, optimizers } from "./optimizer.ts";
 import type { Resolved } from "./options.ts";
 import { totalSteps, windowAt } from "./order.ts";
-import { bestOf, createProgress, isOutOfPatience, type Progress } from "./progress.ts";
+import { bestOf, createProgress, type EndReason, isOutOfPatience, type Progress } from "./progress.ts";
 import { type ScheduleName, scheduleFactor } from "./schedule.ts";
 import { type EventFile, evaluationScalars, openEventFile, stepScalars } from "./tensorboard.ts";
 import { clipFactor, gradientNorm, type OptimizerState } from "./trained.ts";
@@ -69,12 +69,9 @@ export type TrainEvent =
       readonly told: Readonly<Record<string, unknown>>;
     };
 
-/** Why a run ended: all its steps, its time, or validations without a new best. */
-export type EndReason = "steps" | "time" | "patience";
-
 /** Everything a run is made of. `identity` names options, data and base: a checkpoint of another one is refused. */
 export type TrainRun = {
-  readonly engine: Engine;
+  readonly engine: Network;
   readonly sequences: readonly Sequence[];
   readonly validation: readonly Sequence[];
   /** Examples that an earlier run learned and this one does not see, measured at validations too. */
@@ -153,7 +150,7 @@ function begin(run: TrainRun): Course {
     optimizer,
     total,
     plan: planValidation(run, total),
-    clock: startClock(progress.seconds, run.since ?? performance.now()),
+    clock: startClock(progress.seconds, run.since ?? performance.now(), progress.lasted),
     events: options.report_to === "tensorboard" ? openEventFile(join(run.folder, "runs"), progress) : null,
     nameOf,
     validatedAt: progress.seconds,
@@ -168,7 +165,13 @@ function doneShare({ run: { options }, state, total, clock }: Course): number {
   return Math.min(1, Math.max(bySteps, byClock));
 }
 
-function reasonToEnd({ run: { options }, state, total, clock }: Course): EndReason | null {
+/** Once there is one, it stays: a last validation that is over sooner than thought is no reason to go on. */
+function reasonToEnd(course: Course): EndReason | null {
+  course.state.ended ??= findReason(course);
+  return course.state.ended;
+}
+
+function findReason({ run: { options }, state, total, clock }: Course): EndReason | null {
   if (total !== null && state.step >= total) return "steps";
   if (options.time !== null && state.step > 0 && isOver(clock, options.time)) return "time";
   return isOutOfPatience(state.evaluations, options.early_stopping_patience) ? "patience" : null;
@@ -180,8 +183,9 @@ function isValidationDue(course: Course): boolean {
   if (plan.sequences.length === 0 || state.evaluations.at(-1)?.step === state.step) return false;
   if (state.step === 0 || reasonToEnd(course) !== null) return true;
   if (plan.every !== null) return state.step % plan.every === 0;
-  const interval = intervalByClock(run.options.time!, clock.last("validate"));
-  return clock.seconds() - course.validatedAt >= interval;
+  const time = run.options.time!;
+  const isDue = clock.seconds() - course.validatedAt >= intervalByClock(time, clock.last("validate"));
+  return isDue && isTimeToValidate(clock, time);
 }
 
 function isSaveDue({ run, state, savedAt }: Course, ends: boolean): boolean {
@@ -286,7 +290,7 @@ async function update(
   // The whole window's: dividing each batch by its own would weigh short answers more (transformers PR 34191).
   const weight = targetWeight(members);
   let nll = 0;
-  for (const [i, batch] of packBatches(members, run.batch).entries()) {
+  for (const [i, batch] of engine.pack(members, run.batch).entries()) {
     nll += await engine.accumulate(batch, [options.seed, state.step, i].reduce(mix, 0));
   }
   const loss = nll / weight;
@@ -312,6 +316,7 @@ function save(course: Course): TrainEvent {
   const { engine, options } = run;
   requireFiniteArrays(engine, state.step);
   state.seconds = clock.seconds();
+  state.lasted = clock.lasted();
   const limit = options.save_total_limit ?? 1;
   const kept = { trained: engine.trained, optimizer, told: told(course, false), limit };
   const path = clock.time("save", () => writeCheckpoint(run.folder, state, kept));

@@ -19,7 +19,7 @@ import { describeRun } from "../steps/result.ts";
 import { showExample } from "../steps/showing.ts";
 import { trainingStep } from "../steps/training.ts";
 import { formatPairs } from "../table.ts";
-import { ensureWorkspace, type RunManifest, workspaceOf } from "../workspace.ts";
+import { ensureWorkspace, type RunManifest, requireOwn, workspaceOf } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "cook",
@@ -51,10 +51,11 @@ export const command = defineCommand({
     const folder = options.sample ? await ensureSample(cwd, face) : resolve(cwd, args.repo ?? ".");
     const repository = await findRepository(folder, signal);
     const workspace = workspaceOf(repository.top);
+    await requireOwn(workspace.root, signal);
     ensureWorkspace(workspace);
     const manifest = await ensureDataset(repository, pickHistoryOptions(options), face);
     print(formatPairs(describeDataset(manifest)), face);
-    const chosen = options.sample ? timed(options) : options;
+    const chosen = options.sample ? limited(options) : options;
     const job = await trainJob(workspace.dataset, chosen, { cwd, env, progress, signal, version });
     const run = await trainingStep(job, face);
     if (run === null) return 0;
@@ -67,8 +68,11 @@ export const command = defineCommand({
   },
 });
 
-/** Seconds that the sample trains when nothing else is said: its first cooking is to end while one looks on. */
-const SAMPLE_TIME = 300;
+/**
+ * What the sample trains when nothing else is said: steps that take about five minutes on two cores, so that its first
+ * cooking ends while one looks on. A slower machine takes longer rather than learning less, up to half an hour.
+ */
+const SAMPLE = { max_steps: 1250, time: 1800 };
 
 type Limits = {
   readonly time: number | null;
@@ -76,9 +80,9 @@ type Limits = {
   readonly num_train_epochs: number | null;
 };
 
-function timed<T extends Limits>(options: T): T {
-  const limited = options.time !== null || options.max_steps > 0 || options.num_train_epochs !== null;
-  return limited ? options : { ...options, time: SAMPLE_TIME };
+function limited<T extends Limits>(options: T): T {
+  const isLimited = options.time !== null || options.max_steps > 0 || options.num_train_epochs !== null;
+  return isLimited ? options : { ...options, ...SAMPLE };
 }
 
 function print(lines: readonly string[], { out, json }: Face): void {
@@ -88,6 +92,7 @@ function print(lines: readonly string[], { out, json }: Face): void {
 /** The sample repository, made under another name first, so that half a one is never taken for it. */
 async function ensureSample(cwd: string, face: Face): Promise<string> {
   const workspace = workspaceOf(cwd);
+  await requireOwn(workspace.root, face.signal);
   ensureWorkspace(workspace);
   return withLock(workspace.root, "or cook another repository", () => makeSample(workspace.root, face));
 }

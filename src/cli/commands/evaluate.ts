@@ -3,7 +3,7 @@
 import { defineCommand } from "../command.ts";
 import { describeReport, evaluateOptions, evaluationStep } from "../steps/evaluation.ts";
 import { findRunFolder } from "../steps/options.ts";
-import { readRun } from "../workspace.ts";
+import { readRun, requireOwnWorkspace } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "evaluate",
@@ -15,6 +15,7 @@ export const command = defineCommand({
     ["evaluate scratch --samples 100", "A run by name, 100 answers written out"],
   ],
   async run({ args, options, out, progress, signal, cwd }) {
+    await requireOwnWorkspace(cwd, signal);
     const folder = findRunFolder(args.run ?? null, cwd);
     const face = { out, progress, signal, json: options.json };
     const report = await evaluationStep({ folder, run: readRun(folder), options }, face);

@@ -10,6 +10,7 @@ import { decodeSource, requireSize } from "../source.ts";
 import { describeWindows } from "../steps/asking.ts";
 import { findRunFolder } from "../steps/options.ts";
 import { NO_CHANGE, NO_CHANGE_CODES, openWriter, writerOptions } from "../steps/writer.ts";
+import { requireOwnWorkspace } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "forward",
@@ -35,6 +36,7 @@ export const command = defineCommand({
   ],
   codes: NO_CHANGE_CODES,
   async run({ options, out, progress, input, signal, cwd }) {
+    await requireOwnWorkspace(cwd, signal);
     const { message, path, old } = await readPair(input);
     const { writer, limits, dispose } = openWriter(
       { ...options, folder: findRunFolder(options.run, cwd) },

@@ -8,6 +8,7 @@ import { mergeStep } from "../steps/merge.ts";
 import { findRunFolder } from "../steps/options.ts";
 import { formatPairs } from "../table.ts";
 import { formatBytes } from "../units.ts";
+import { requireOwnWorkspace } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "merge",
@@ -41,7 +42,8 @@ export const command = defineCommand({
     ["merge -o merged", "The newest run as a model of its own, for programs that know no adapters"],
     ["merge first --adapter_scale 0.6 --combine second=0.4 -o both", "Two adapters in one model"],
   ],
-  async run({ args, options, out, progress, cwd }) {
+  async run({ args, options, out, progress, signal, cwd }) {
+    await requireOwnWorkspace(cwd, signal);
     const folder = findRunFolder(args.run ?? null, cwd);
     const others = options.combine.map((text) => {
       const match = /^([^=]+)(?:=([\d.]+(?:e-?\d+)?))?$/.exec(text);

@@ -6,7 +6,7 @@ import { defineCommand } from "../command.ts";
 import { existingRun } from "../steps/options.ts";
 import { describeRow, listRuns, tellRun } from "../steps/runs.ts";
 import { formatTable } from "../table.ts";
-import { repositoryRoot, workspaceOf } from "../workspace.ts";
+import { repositoryRoot, requireOwnWorkspace, workspaceOf } from "../workspace.ts";
 
 const COLUMNS = [
   { title: "run" },
@@ -15,7 +15,7 @@ const COLUMNS = [
   { title: "steps", align: "right" },
   { title: "held-out", align: "right" },
   { title: "size", align: "right" },
-  { title: "begun" },
+  { title: "begun (UTC)" },
 ] as const;
 
 export const command = defineCommand({
@@ -30,7 +30,8 @@ export const command = defineCommand({
     ["runs", "Each run with its state, its best held-out loss and its size"],
     ["runs show SmolLM2-135M", "Its configuration, its curve and what it learned from"],
   ],
-  async run({ args, options, out, progress, cwd }) {
+  async run({ args, options, out, progress, signal, cwd }) {
+    await requireOwnWorkspace(cwd, signal);
     const { runs } = workspaceOf(repositoryRoot(cwd));
     if (args.action === undefined) {
       const rows = listRuns(runs);

@@ -8,7 +8,7 @@ import { describeWindows, readAsk } from "../steps/asking.ts";
 import type { Face } from "../steps/face.ts";
 import { findRunFolder } from "../steps/options.ts";
 import { NO_CHANGE, NO_CHANGE_CODES, openWriter, writerOptions } from "../steps/writer.ts";
-import { repositoryRoot } from "../workspace.ts";
+import { repositoryRoot, requireOwnWorkspace } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "suggest",
@@ -48,6 +48,7 @@ export const command = defineCommand({
     if (message === null || message.trim() === "") {
       throw new UsageError('Expected a message, found none; give -m "MESSAGE"');
     }
+    await requireOwnWorkspace(cwd, signal);
     const ask = readAsk({ message, paths: args.path, context, root: repositoryRoot(cwd), cwd });
     const { writer, limits, dispose } = openWriter(
       { ...options, folder: findRunFolder(options.run, cwd) },

@@ -7,7 +7,7 @@ import { runOptions, trainJob } from "../steps/options.ts";
 import { describeRun } from "../steps/result.ts";
 import { trainingStep } from "../steps/training.ts";
 import { formatPairs } from "../table.ts";
-import { repositoryRoot, workspaceOf } from "../workspace.ts";
+import { repositoryRoot, requireOwnWorkspace, workspaceOf } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "train",
@@ -30,13 +30,14 @@ export const command = defineCommand({
   ],
   async run({ args, options, out, progress, signal, cwd, env, version }) {
     const face = { out, progress, signal, json: options.json };
+    await requireOwnWorkspace(cwd, signal);
     const given =
       args.dataset === undefined ? workspaceOf(repositoryRoot(cwd)).dataset : resolve(cwd, args.dataset);
     const dataset = await datasetStep(given, cwd, face);
     const job = await trainJob(dataset, options, { cwd, env, progress, signal, version });
     const run = await trainingStep(job, face);
     if (run === null) return 0;
-    if (options.json) out.json({ run: job.run, ...run });
+    if (options.json) out.json({ type: "finished", run: job.run, ...run });
     else for (const line of formatPairs(describeRun(job.run, run))) out.line(line);
     return 0;
   },

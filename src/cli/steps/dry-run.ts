@@ -2,7 +2,7 @@
 // thrown away, and three examples as the model would see them with what it is to learn marked.
 
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import type { Engine } from "../../training/engine.ts";
+import type { Network } from "../../training/network.ts";
 import type { Resolved } from "../../training/options.ts";
 import type { Plan } from "../../training/plan.ts";
 import { type Rehearsed, rehearse } from "../../training/rehearsal.ts";
@@ -13,11 +13,13 @@ import type { Material } from "./material.ts";
 import type { RenderedItem } from "./render.ts";
 
 type Dry = {
-  readonly engine: Engine;
+  readonly engine: Network;
   readonly material: Material;
   readonly options: Resolved;
   readonly plan: Plan;
   readonly tokenizer: Tokenizer;
+  /** When work on it began, by `performance.now()`. */
+  readonly since: number;
 };
 
 /** Examples that are shown. */
@@ -26,7 +28,9 @@ const SHOWN = 3;
 const LINES = 8;
 
 /** Estimates and prints; writes nothing. */
-export async function dryRun({ engine, material, options, plan, tokenizer }: Dry, face: Face): Promise<void> {
+export async function dryRun(dry: Dry, face: Face): Promise<void> {
+  const { engine, material, options, plan, tokenizer } = dry;
+  const prepared = (performance.now() - dry.since) / 1000;
   face.progress.line("Trying a few steps, whose result is thrown away");
   const sequences = (items: readonly RenderedItem[]) => items.map(({ rendered }) => rendered);
   const found = await rehearse({
@@ -36,6 +40,7 @@ export async function dryRun({ engine, material, options, plan, tokenizer }: Dry
     options,
     batch: plan.batch,
     signal: face.signal,
+    prepared,
   });
   // The longest sequence has been through by now.
   const memory = process.resourceUsage().maxRSS * 1024;

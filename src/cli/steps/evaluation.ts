@@ -18,9 +18,9 @@ import {
   measureLikelihood,
   measureWriting,
 } from "../../evaluation/evaluate.ts";
+import { openDecoder } from "../../generation/answer-decoder.ts";
 import { type Base, openBase } from "../../generation/base.ts";
-import { Decoder } from "../../generation/decoder.ts";
-import { Engine } from "../../training/engine.ts";
+import { openNetwork } from "../../training/network.ts";
 import { openAdapterOf, openBaseOf } from "../base.ts";
 import { withLock } from "../lock.ts";
 import { formatTable } from "../table.ts";
@@ -221,7 +221,7 @@ async function likelihoodOf(
 ): Promise<Likelihood> {
   const device = { threads: cpus().length, arena: false };
   const { model, read } = base;
-  const engine = lazily(() => new Engine({ model, read, adapter, trainable: "none", device }));
+  const engine = lazily(() => openNetwork({ model, read, adapter, trainable: "none", device }));
   try {
     const events = measureLikelihood(engine.get, measured, { known: figures.losses, signal });
     for (;;) {
@@ -247,7 +247,7 @@ async function writingOf(
   const { model, read, tokenizer } = base;
   const capacity = Math.min(promptRoom(run.max_length) + max_new_tokens, model.max_position_embeddings);
   const device = { threads: cpus().length, arena: true };
-  const decoder = lazily(() => new Decoder({ model, read, adapter, capacity, device }));
+  const decoder = lazily(() => openDecoder({ model, read, adapter, capacity, device }));
   // Answers are not broken off: what stops is asking for more.
   const rest = { tokenizer, format: formats[run.format], signal: new AbortController().signal };
   const writer = () => ({ decoder: decoder.get(), max_new_tokens, ...rest });

@@ -1,7 +1,7 @@
 // A training run as people see it: one line while it goes on, and what came of it at the end.
 
-import type { Evaluation, Progress } from "../../training/progress.ts";
-import type { EndReason, TrainEvent } from "../../training/train.ts";
+import type { EndReason, Evaluation, Progress } from "../../training/progress.ts";
+import type { TrainEvent } from "../../training/train.ts";
 import { describeCurve } from "../curve.ts";
 import { formatBytes, formatDuration } from "../units.ts";
 import type { Face } from "./face.ts";

@@ -6,8 +6,8 @@ import { allArrays } from "../../adapters/kinds.ts";
 import { sizeOf } from "../../base/dtype.ts";
 import { UserError } from "../../base/errors.ts";
 import { defaultsOf } from "../../base/options.ts";
-import { allParameters } from "../../models/model.ts";
-import { createModel } from "../../models/table.ts";
+import { everyParameter } from "../../models/encoder-decoder.ts";
+import { createAnyModel } from "../../models/table.ts";
 import { resolveOptions, trainOptions } from "../../training/options.ts";
 import { planTraining, type Shape } from "../../training/plan.ts";
 import type { StoredModel } from "../../weights/inventory.ts";
@@ -45,8 +45,8 @@ export function describeModel(
 function lookInto(path: string, adapter: AdapterConfig, memory: number): Usable {
   const source = openWeights(path);
   try {
-    const model = createModel(source.config);
-    const parameters = allParameters(model);
+    const model = createAnyModel(source.config);
+    const parameters = everyParameter(model);
     requireParameters(parameters, source);
     const trained = allArrays(adapter, model).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
     const shape = { model, trained, adapter: true };

@@ -9,7 +9,7 @@ import { writeFileAtomic, writeJson } from "../../base/files.ts";
 import type { Base } from "../../generation/base.ts";
 import type { Sequence } from "../../training/batch.ts";
 import { removeCheckpoints } from "../../training/checkpoint.ts";
-import type { Engine } from "../../training/engine.ts";
+import type { Network } from "../../training/network.ts";
 import type { Plan } from "../../training/plan.ts";
 import { bestOf } from "../../training/progress.ts";
 import { checkSaved } from "../../training/selfcheck.ts";
@@ -20,7 +20,7 @@ import type { Finished } from "./following.ts";
 import type { TrainJob } from "./job.ts";
 import type { Material } from "./material.ts";
 
-type Made = { readonly base: Base; readonly adapter: Adapter | null; readonly engine: Engine };
+type Made = { readonly base: Base; readonly adapter: Adapter | null; readonly engine: Network };
 
 type Ended = Made & {
   readonly job: TrainJob;

@@ -95,7 +95,7 @@ export function tellRun(folder: string): { readonly lines: readonly string[]; re
     "",
     ...formatPairs(
       Object.entries(plan.options)
-        .filter(([, value]) => value !== null)
+        .filter(([, value]) => value !== null && String(value) !== "")
         .map(([name, value]) => [`--${name}`, wordOf(value)]),
     ),
   ];

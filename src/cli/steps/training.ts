@@ -16,14 +16,17 @@ import { formats } from "../../dataset/format.ts";
 import { type DatasetManifest, readExamples, readManifest } from "../../dataset/store.ts";
 import { type Base, openBase } from "../../generation/base.ts";
 import { hasCheckpoint } from "../../training/checkpoint.ts";
-import { Engine } from "../../training/engine.ts";
+import type { Compute } from "../../training/engine.ts";
+import { type Network, openNetwork } from "../../training/network.ts";
+import type { OptimizerName } from "../../training/optimizer.ts";
 import { type Resolved, resolveOptions } from "../../training/options.ts";
-import { type Plan, planTraining, trainedCount } from "../../training/plan.ts";
+import { type Plan, planTraining, shapeOf } from "../../training/plan.ts";
 import { train } from "../../training/train.ts";
 import { requireClaim, runClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
 import { ensureScratch, SCRATCH, SCRATCH_NOTE } from "../scratch.ts";
 import { clearRun, findPlan, findRun, type RunManifest, type RunPlan, writePlan } from "../workspace.ts";
+import { prepareCompute } from "./compute.ts";
 import { readCommits, writeCommits } from "./continuing.ts";
 import { dryRun } from "./dry-run.ts";
 import type { Face } from "./face.ts";
@@ -117,10 +120,7 @@ type Known = {
 async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManifest | null> {
   const { job, options, plan } = known;
   const adapter = adapterOf(base, job, options);
-  const sizes = planTraining(
-    { model: base.model, trained: trainedCount(base.model, adapter), adapter: adapter !== null },
-    options,
-  );
+  const sizes = planTraining(shapeOf(base.model, adapter, options.optim as OptimizerName), options);
   const { max_length } = sizes;
   const rule = {
     tokenizer: base.tokenizer,
@@ -131,18 +131,21 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   const material = await gatherMaterial(job, rule, face);
   requireUnchanged(job.dataset, plan);
   sayMaterial(material, sizes, face);
-  const engine = new Engine({
+  const engine = openNetwork({
     model: base.model,
     read: base.read,
     adapter,
     trainable: adapter ? "adapter" : "all",
     label_smoothing: options.label_smoothing_factor,
+    compute: options.compute as Compute,
     device: { threads: options.threads || cpus().length, arena: sizes.arena },
   });
   const sayNoMore = sayOnAbort(face);
   try {
+    await prepareCompute({ engine, options, material }, face);
     if (job.dry_run) {
-      await dryRun({ engine, material, options, plan: sizes, tokenizer: base.tokenizer }, face);
+      const { tokenizer } = base;
+      await dryRun({ engine, material, options, plan: sizes, tokenizer, since: known.since }, face);
       return null;
     }
     // Nothing can be wrong from here on but the machine: only now may what was there before go.
@@ -171,7 +174,7 @@ function adapterOf(base: Base, { adapter, continues }: TrainJob, { seed }: Resol
   return createAdapter(adapter, base, createRandom(seed));
 }
 
-type Ready = Known & { readonly engine: Engine; readonly material: Material; readonly sizes: Plan };
+type Ready = Known & { readonly engine: Network; readonly material: Material; readonly sizes: Plan };
 
 function trainRun({ job, options, plan, since, engine, material, sizes }: Ready, { signal }: Face) {
   const sequences = (items: Material["train"]) => items.map(({ rendered }) => rendered);

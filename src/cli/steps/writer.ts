@@ -6,9 +6,9 @@ import { join } from "node:path";
 import type { OptionTable } from "../../base/options.ts";
 import { formats } from "../../dataset/format.ts";
 import { promptRoom } from "../../dataset/pack.ts";
+import { openDecoder } from "../../generation/answer-decoder.ts";
 import type { Limits } from "../../generation/ask.ts";
 import { openBase } from "../../generation/base.ts";
-import { Decoder } from "../../generation/decoder.ts";
 import type { Writer } from "../../generation/suggest.ts";
 import { openAdapterOf, openBaseOf } from "../base.ts";
 import { type RunManifest, readRun } from "../workspace.ts";
@@ -70,7 +70,7 @@ export function openWriter(wish: Wish, signal: AbortSignal): OpenWriter {
   const capacity = Math.min(room + max_new_tokens, positions);
   const { model, read, tokenizer } = base;
   const device = { threads: cpus().length, arena: true };
-  const decoder = new Decoder({ model, read, adapter, capacity, device });
+  const decoder = openDecoder({ model, read, adapter, capacity, device });
   return {
     writer: { decoder, tokenizer, format: formats[run.format], max_new_tokens, signal },
     limits: { room, max_files: maxFilesOf(run) },

@@ -8,8 +8,7 @@ adapter/                the adapter as the library saves it, its arrays not as t
 expected.json           base (folder of ../llama), loss, and for each trajectory the ten steps: loss, gradient norm, rate
 logits.safetensors      [positions, vocabulary] of the first sequence of the batch
 gradients.safetensors   gradient of the batch's loss for every trained array, under the library's key
-adamw.safetensors       the arrays after ten steps of AdamW, cosine schedule
-adafactor.safetensors   the arrays after ten steps of Adafactor as Trainer sets it up, linear schedule
+OPTIMIZER-SCHEDULE.safetensors   the arrays after ten steps: adamw or adafactor (as Trainer sets it up), cosine or linear
 
 Sequences, windows and settings are those of ../llama/batch.json; Adafactor's rate is in expected.json.
 """
@@ -55,10 +54,22 @@ def randomise(model, seed):
             parameter.copy_(0.15 * noise)
 
 
-def nll_sum(model, sequence):
+def answer_logits(model, sequence):
+    """Of a sequence's answer: [answer, vocabulary]."""
     ids, prompt = sequence["ids"], sequence["promptLength"]
-    logits = model(input_ids=torch.tensor([ids])).logits[0]
-    return F.cross_entropy(logits[prompt - 1 : -1], torch.tensor(ids[prompt:]), reduction="sum")
+    if model.config.is_encoder_decoder:
+        given = [model.config.decoder_start_token_id] + ids[prompt:-1]
+        return model(input_ids=torch.tensor([ids[:prompt]]), decoder_input_ids=torch.tensor([given])).logits[0]
+    return model(input_ids=torch.tensor([ids])).logits[0][prompt - 1 : -1]
+
+
+def first_logits(model, sequence):
+    return model(input_ids=torch.tensor([sequence["ids"]])).logits[0]
+
+
+def nll_sum(model, sequence):
+    answer = torch.tensor(sequence["ids"][sequence["promptLength"] :])
+    return F.cross_entropy(answer_logits(model, sequence), answer, reduction="sum")
 
 
 def backward(model, micro_batches):
@@ -107,8 +118,8 @@ def write_case(name, variant, model, library):
     folder.mkdir(parents=True)
     library.save(model, folder / "adapter")
     with torch.no_grad():
-        ids = BATCH["sequences"][BATCH["batch"][0]]["ids"]
-        save_file({"logits": model(input_ids=torch.tensor([ids])).logits[0].contiguous()}, folder / "logits.safetensors")
+        logits = first_logits(model, BATCH["sequences"][BATCH["batch"][0]])
+        save_file({"logits": logits.contiguous()}, folder / "logits.safetensors")
     if name == "hub-dora":  # adapters lets gradients through the norm, PEFT and the paper do not: only outputs compare
         (folder / "expected.json").write_text(json.dumps({"base": variant}) + "\n")
         return
@@ -120,9 +131,8 @@ def write_case(name, variant, model, library):
         for schedule in ("cosine", "linear"):
             copied = copy.deepcopy(model)
             runs[f"{optimizer} {schedule}"] = train(copied, optimizer, schedule)
-            if (optimizer, schedule) in (("adamw", "cosine"), ("adafactor", "linear")):
-                arrays = {library.key(name): p.detach().clone().contiguous() for name, p in trained_of(copied)}
-                save_file(arrays, folder / f"{optimizer}.safetensors")
+            arrays = {library.key(name): p.detach().clone().contiguous() for name, p in trained_of(copied)}
+            save_file(arrays, folder / f"{optimizer}-{schedule}.safetensors")
     expected = {"base": variant, "loss": loss, "adafactorRate": ADAFACTOR_RATE, "runs": runs}
     (folder / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
     for path in folder.rglob("*"):
