@@ -39,12 +39,12 @@ export const bench: Bench = {
   run: runHistory,
 };
 
-/** Medians of one arm; times are seconds. */
+/** Medians of one arm; times are seconds. Memory is that of our own process, not of git's. */
 type Arm = {
   readonly seconds: number;
   readonly ratio: number;
   readonly cpu_seconds: number | null;
-  readonly peak_rss_bytes: number;
+  readonly peak_rss_bytes: number | null;
 };
 
 type Sampled = {
@@ -52,6 +52,8 @@ type Sampled = {
   readonly ratio: number;
   readonly seconds_per_commit: number;
   readonly sampled: number;
+  /** Files of these commits that it cannot read. */
+  readonly skipped: number;
 };
 
 type RepositoryBench = {
@@ -59,6 +61,8 @@ type RepositoryBench = {
   readonly git: Arm;
   readonly reading: Arm;
   readonly verb: Arm;
+  /** Memory of the verb for the newest 5,000 commits of a history of many more, which should be the same. */
+  readonly fewer_commits_peak_rss_bytes: number | null;
   /** Seconds of each part of the verb, by a profile of one more run. */
   readonly parts: Readonly<Record<string, number>>;
   readonly counters: Readonly<Record<string, number>>;
@@ -91,7 +95,7 @@ function summarise(repositories: readonly RepositoryBench[]): BenchResult {
   const total = (arm: "git" | "reading" | "verb") =>
     rounded(repositories.reduce((sum, one) => sum + one[arm].seconds, 0));
   const reading = { reading: total("reading"), reading_ratio: rounded(total("reading") / total("git")) };
-  const peak = Math.max(...repositories.map(({ verb }) => verb.peak_rss_bytes));
+  const peak = Math.max(...repositories.map(({ verb }) => verb.peak_rss_bytes ?? 0));
   const peer = { peer: "git log -p -M", peer_value: total("git") };
   return {
     value: total("verb"),
@@ -117,15 +121,18 @@ async function benchRepository(repository: string, setup: BenchSetup): Promise<R
     const git = median(arms.git.map(({ seconds }) => seconds));
     const [alone, reading, verb] = [arms.git, arms.reading, arms.verb].map((runs) => summariseArm(runs, git));
     const { parts } = (await runArm(work, "parts")) as unknown as { parts: Readonly<Record<string, number>> };
-    const { counters } = arms.verb[0]!;
+    const { counters = {} } = arms.verb[0]!;
+    const many = (counters["commits"] ?? 0) >= 2 * FEWER_COMMITS;
+    const fewer = many ? await runVerb(work, ["--max_commits", `${FEWER_COMMITS}`]) : null;
     const peers = await runPeers(work, setup, git);
     return {
       repository,
       git: alone!,
       reading: reading!,
       verb: verb!,
+      fewer_commits_peak_rss_bytes: fewer?.peak_rss_bytes ?? null,
       parts,
-      counters: counters ?? {},
+      counters,
       ...peers,
     };
   } finally {
@@ -133,21 +140,24 @@ async function benchRepository(repository: string, setup: BenchSetup): Promise<R
   }
 }
 
+const FEWER_COMMITS = 5000;
+
 type Run = {
   readonly seconds: number;
   readonly cpu_seconds?: number;
-  readonly peak_rss_bytes: number;
+  readonly peak_rss_bytes: number | null;
   readonly counters?: Readonly<Record<string, number>>;
 };
 
 function summariseArm(runs: readonly Run[], git: number): Arm {
   const seconds = median(runs.map((run) => run.seconds));
   const cpu = runs.flatMap(({ cpu_seconds }) => cpu_seconds ?? []);
+  const peaks = runs.flatMap(({ peak_rss_bytes }) => peak_rss_bytes ?? []);
   return {
     seconds: rounded(seconds),
     ratio: rounded(seconds / git),
     cpu_seconds: cpu.length === 0 ? null : rounded(median(cpu)),
-    peak_rss_bytes: Math.max(...runs.map((run) => run.peak_rss_bytes)),
+    peak_rss_bytes: peaks.length === 0 ? null : Math.max(...peaks),
   };
 }
 
@@ -158,7 +168,7 @@ function runArm({ repository, folder }: Work, arm: string): Promise<Run> {
 }
 
 /** The command as a person starts it, its start included. */
-async function runVerb({ repository, folder }: Work): Promise<Run> {
+async function runVerb({ repository, folder }: Work, more: readonly string[] = []): Promise<Run> {
   const output = join(folder, "dataset");
   // A journal would spare the reading.
   rmSync(output, { recursive: true, force: true });
@@ -169,11 +179,12 @@ async function runVerb({ repository, folder }: Work): Promise<Run> {
     "--output",
     output,
     "--json",
+    ...more,
   ]);
   if (ran.exitCode !== 0)
     throw new UserError(`Expected a dataset of ${repository}, found: ${ran.stderr.trim()}`);
   const { counters } = JSON.parse(ran.stdout) as { readonly counters: Readonly<Record<string, number>> };
-  return { seconds: ran.seconds, peak_rss_bytes: ran.peakRssBytes ?? 0, counters };
+  return { seconds: ran.seconds, peak_rss_bytes: ran.peakRssBytes, counters };
 }
 
 /** The program as it is built, which `npm run bench` sees to. */
@@ -203,17 +214,22 @@ async function runPeers(work: Work, { venv, values }: BenchSetup, git: number) {
   return { hist_bash, pydriller: await runPeer(side, git) };
 }
 
-type PeerRun = Run & { readonly commits: number; readonly sampled: number };
+type PeerRun = Run & { readonly commits: number; readonly sampled: number; readonly skipped?: number };
 
 async function runPeer(side: Side, git: number): Promise<Sampled> {
-  const { seconds, commits, sampled } = (await measure(side)) as PeerRun;
+  const { seconds, commits, sampled, skipped = 0 } = (await measure(side)) as PeerRun;
   const each = seconds / sampled;
   return {
     seconds: rounded(each * commits),
     ratio: rounded((each * commits) / git),
     seconds_per_commit: rounded(each),
     sampled,
+    skipped,
   };
+}
+
+function fromSample({ sampled, skipped }: Sampled): string {
+  return `from ${sampled} commits${skipped > 0 ? `, ${skipped} files that it cannot read skipped` : ""}`;
 }
 
 function describe({
@@ -221,20 +237,24 @@ function describe({
   git,
   reading,
   verb,
+  fewer_commits_peak_rss_bytes: fewer,
   parts,
+  counters,
   hist_bash,
   pydriller,
 }: RepositoryBench): string[] {
+  const memory = (bytes: number | null) => (bytes === null ? "" : `, ${Math.round(bytes / 1e6)} MB`);
   const arm = (name: string, { seconds, ratio, peak_rss_bytes }: Arm) =>
-    `  ${name.padEnd(14)} ${seconds} s, ${ratio} x git, ${Math.round(peak_rss_bytes / 1e6)} MB`;
+    `  ${name.padEnd(14)} ${seconds} s, ${ratio} x git${memory(peak_rss_bytes)}`;
   const peer = (name: string, one: Sampled | null) =>
-    one ? [`  ${name.padEnd(14)} ${one.seconds} s, ${one.ratio} x git, from ${one.sampled} commits`] : [];
+    one ? [`  ${name.padEnd(14)} ${one.seconds} s, ${one.ratio} x git, ${fromSample(one)}`] : [];
   const shares = Object.entries(parts).map(([part, seconds]) => `${part} ${seconds}`);
   return [
-    `${repository}:`,
+    `${repository}, ${counters["commits"] ?? 0} commits:`,
     arm("git alone", git),
     arm("reading", reading),
     arm("whole verb", verb),
+    ...(fewer === null ? [] : [`    of the newest ${FEWER_COMMITS} commits${memory(fewer)}`]),
     `    ${shares.join(", ")}`,
     ...peer("hist.bash's way", hist_bash),
     ...peer("PyDriller", pydriller),

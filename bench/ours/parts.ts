@@ -8,7 +8,7 @@ const PARTS: readonly (readonly [part: string, file: RegExp])[] = [
   ["parsing the log", /history\/(parser|log|change)\./],
   ["old contents", /history\/(blobs|contents)\./],
   ["order", /history\/order\./],
-  ["journal", /history\/(journal|blocks|entry|resume)\./],
+  ["journal", /history\/(journal|blocks|entry|resume|refill)\./],
   ["round trip", /(patch\/|dataset\/(roundtrip|format|region|raw-diff|request|window|pack))/],
   ["filters", /(filters\/|history\/reasons)/],
   ["division", /dataset\/(split|near|known|hash|fingerprint)\./],

@@ -5,8 +5,10 @@
 export type LineBuffer = {
   /** Appends a record and returns its bytes, the newline included. `texts` are values of it that are already UTF-8. */
   add(record: object, texts?: Texts): number;
-  /** Appends a line that is one already. */
+  /** Appends a line that is one already, or a part of one. */
   addLine(line: Uint8Array): void;
+  /** Appends a text as JSON; it is valid UTF-8. */
+  addText(text: Buffer): void;
   /** Bytes that wait. */
   size(): number;
   /** Forgets what waits behind the first `bytes`. */
@@ -33,7 +35,7 @@ export function createLineBuffer(capacity = FIRST_CAPACITY): LineBuffer {
     buffer.copy(larger, 0, 0, filled);
     buffer = larger;
   };
-  const addText = (text: string) => {
+  const addString = (text: string) => {
     reserve(text.length * BYTES_PER_UNIT + 2);
     filled += buffer.write(text, filled, "utf8");
   };
@@ -56,11 +58,11 @@ export function createLineBuffer(capacity = FIRST_CAPACITY): LineBuffer {
           text += JSON.stringify(value);
           continue;
         }
-        addText(text);
+        addString(text);
         addBytes(bytes);
         text = "";
       }
-      addText(`${text}}\n`);
+      addString(`${text}}\n`);
       return filled - before;
     },
     addLine(line) {
@@ -68,6 +70,7 @@ export function createLineBuffer(capacity = FIRST_CAPACITY): LineBuffer {
       buffer.set(line, filled);
       filled += line.length;
     },
+    addText: addBytes,
     size: () => filled,
     cut(bytes) {
       filled = Math.min(filled, bytes);

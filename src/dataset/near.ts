@@ -68,26 +68,19 @@ function signatureFrom(minima: Uint32Array): Uint8Array {
   const signature = new Uint8Array(BINS);
   for (let bin = 0; bin < BINS; bin++) {
     let full = bin;
-    for (let draw = 0; minima[full] === EMPTY; draw++) full = drawFor(bin, draw);
+    for (let at = bin * BINS; minima[full] === EMPTY; at++) full = drawn[at]!;
     // The bin goes in, so that bins with the same minimum do not agree by chance all at once.
     signature[bin] = mix(minima[full]! + Math.imul(bin, 0x9e3779b1));
   }
   return signature;
 }
 
-// Of a short change most bins are empty, and many draws are made for each: the first ones are looked up.
-const DRAWS = 256;
-const draws = Uint8Array.from({ length: BINS * DRAWS }, (_, at) =>
-  computeDraw(Math.floor(at / DRAWS), at % DRAWS),
-);
-
-/** The bins that are tried in place of an empty one, the same for every change. */
-function drawFor(bin: number, draw: number): number {
-  return draw < DRAWS ? draws[bin * DRAWS + draw]! : computeDraw(bin, draw);
-}
-
-function computeDraw(bin: number, draw: number): number {
-  return mix(bin * 0x10001 + (draw + 1) * 0x9e3779b1) % BINS;
+/** For each bin all bins in the order in which they are drawn for it, the same for every change. */
+const drawn = new Uint8Array(BINS * BINS);
+for (let bin = 0; bin < BINS; bin++) {
+  const order = new Set<number>();
+  for (let draw = 1; order.size < BINS; draw++) order.add(mix(bin * 0x10001 + draw * 0x9e3779b1) % BINS);
+  drawn.set([...order], bin * BINS);
 }
 
 /** Takes lines and gives a number for each of their words; runs of words go on across lines. */

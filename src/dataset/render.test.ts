@@ -33,6 +33,15 @@ test("BOS only where the tokenizer asks for it", async () => {
   assert.equal(rendered!.promptLength, prompt.length + 1);
 });
 
+test("what an encoder reads ends with EOS, in training as in use", async () => {
+  const closing = { ...BYTES, closesPrompt: true };
+  const prompt = await renderPrompt(BYTES, formats.region, REQUEST);
+  assert.deepEqual(await renderPrompt(closing, formats.region, REQUEST), [...prompt, 256]);
+  const [rendered] = await renderTexts(closing, [TEXTS]);
+  assert.equal(rendered!.promptLength, prompt.length + 1);
+  assert.equal(rendered!.ids[prompt.length], 256);
+});
+
 test("a batch keeps its order, each as it is alone", async () => {
   const texts = [TEXTS, { ...TEXTS, prompt: "longer prompt" }, { ...TEXTS, answer: "" }];
   const alone = await Promise.all(texts.map((one) => renderTexts(BYTES, [one])));

@@ -128,11 +128,11 @@ function commitJudge(options: FilterOptions, isOn: IsOn): Record<"byPerson" | "b
   };
 }
 
-/** Remembers the last answer: records that follow each other are mostly of one commit. */
+/** Remembers the last answer: records that follow each other often share the facts of their commit. */
 function perCommit<T>(ask: (commit: CommitFacts) => T): (commit: CommitFacts) => T {
-  let last: { readonly hash: string; readonly answer: T } | undefined;
+  let last: { readonly commit: CommitFacts; readonly answer: T } | undefined;
   return (commit) => {
-    if (last?.hash !== commit.hash) last = { hash: commit.hash, answer: ask(commit) };
+    if (last?.commit !== commit) last = { commit, answer: ask(commit) };
     return last.answer;
   };
 }

@@ -6,6 +6,7 @@ import type { Readable } from "node:stream";
 import { UserError } from "../base/errors.ts";
 import { type GitStream, streamGit } from "./git.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
+import { letGo } from "./slabs.ts";
 
 export type ContentsRequest = {
   readonly oids: readonly string[];
@@ -46,14 +47,19 @@ export function openBlobs(shadow: Shadow, signal?: AbortSignal): BlobReader {
 /** What has arrived and is not read yet; `more` waits for the next piece. */
 type Answers = { rest: Buffer; more(): Promise<void> };
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
 function createAnswers(stream: Readable, child: GitStream): Answers {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let last = NOTHING;
   const answers: Answers = {
-    rest: Buffer.alloc(0),
+    rest: NOTHING,
     async more() {
       const { value, done } = await chunks.next();
       if (!done) {
         answers.rest = answers.rest.length === 0 ? value : Buffer.concat([answers.rest, value]);
+        letGo(last);
+        last = value;
         return;
       }
       const { stderr } = await child.done;

@@ -33,11 +33,10 @@ const HEAD = LENGTHS + CHECK;
 const CHUNK = 1 << 20;
 // A block that claims to hold more is not one of ours.
 const MOST_BYTES = 1 << 30;
-// Quality 2 with a window that holds the versions of a file that follow each other: a twentieth of the size at
-// some 300 MB/s. In this thread, which mostly waits: in the pool's, each thread would keep an encoder's memory.
+// Quality 2 with a window that holds a block: small at some 300 MB/s. In this thread, which mostly waits: in the pool's, each thread would keep an encoder's memory.
 const SETTINGS = {
   [constants.BROTLI_PARAM_QUALITY]: 2,
-  [constants.BROTLI_PARAM_LGWIN]: 22,
+  [constants.BROTLI_PARAM_LGWIN]: 20,
 };
 
 /** Opens the file at `path` for a writer that says `title` of it; one with another title is begun anew. */

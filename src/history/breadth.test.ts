@@ -3,29 +3,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { commitBytes, treeBytes, writeObjects } from "../../test/history/objects.ts";
+import { commitBytes, plantTreeBomb, treeBytes, writeObjects } from "../../test/history/objects.ts";
 import { makeRepository, withFolder } from "../../test/repository.ts";
 import { refuseBombs } from "./breadth.ts";
 import { openShadow } from "./shadow.ts";
 
-const TEN = Array.from({ length: 10 }, (_, i) => `n${i}`);
-
-/** A tree of ten names for each of `levels` levels: ten to the power of `levels` paths. */
-async function plantBomb(repository: string, levels: number): Promise<string> {
-  let [oid] = await writeObjects(repository, "blob", ["x\n"]);
-  for (let level = 0; level < levels; level++) {
-    const mode = level === 0 ? "100644" : "40000";
-    [oid] = await writeObjects(repository, "tree", [
-      treeBytes(TEN.map((name) => ({ mode, name, oid: oid! }))),
-    ]);
-  }
-  return oid!;
-}
-
 test("commits that bring, change or remove too many paths are refused, and what stays as it was is not counted", async () => {
   await withFolder(async (folder) => {
     const repository = await makeRepository(join(folder, "r"), [{ files: { a: "a\n", "b/c": "c\n" } }]);
-    const [small, large] = [await plantBomb(repository, 6), await plantBomb(repository, 12)];
+    const [small, large] = [await plantTreeBomb(repository, 6), await plantTreeBomb(repository, 12)];
     const [blob] = await writeObjects(repository, "blob", ["other\n"]);
     const tree = async (...entries: readonly [string, string, string][]) => {
       const listed = entries.map(([mode, name, oid]) => ({ mode, name, oid }));

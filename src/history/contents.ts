@@ -36,7 +36,7 @@ export type JoinRules = {
 const CHANGES_PER_BATCH = 48;
 const ENTRIES_PER_BATCH = 256;
 // What a batch may hold at most, but for a batch of one.
-const BYTES_PER_BATCH = 8 << 20;
+const BYTES_PER_BATCH = 3 << 20;
 
 /** The log cut into batches that fit into memory side by side. */
 export async function* batchesOf(

@@ -1,5 +1,6 @@
 // What was read of a history, entry by entry, and its form in a journal: one JSON line for each entry, and below that
-// of an example the example's own line. Lines of examples pass through as bytes and are never parsed here.
+// of an example the example's own line without its old content, which git has. Lines of examples pass through as bytes
+// and are never parsed here.
 
 import type { Fingerprint } from "../dataset/fingerprint.ts";
 import type { LineBuffer } from "../dataset/line-buffer.ts";
@@ -27,13 +28,15 @@ export type LineEntry = {
   readonly type: "line";
   readonly commit: string;
   readonly path: string;
+  /** Id of the content before, `null` for a creation. */
+  readonly oldOid: string | null;
   readonly print: Fingerprint;
   readonly line: Uint8Array;
 };
 
 export type Entry = CommitEntry | DroppedEntry | LineEntry;
 
-/** Appends an entry to `buffer`. */
+/** Appends an entry to `buffer`, of an example without its old content. */
 export function encodeEntry(entry: Entry, buffer: LineBuffer): void {
   if (entry.type !== "line") {
     buffer.add(entry);
@@ -41,12 +44,29 @@ export function encodeEntry(entry: Entry, buffer: LineBuffer): void {
   }
   const { line, ...rest } = entry;
   buffer.add(rest);
-  buffer.addLine(line);
+  const { before, behind } = aroundOld(line);
+  buffer.addLine(before);
+  buffer.addLine(rest.oldOid === null ? NULL : EMPTY);
+  buffer.addLine(behind);
+}
+
+const OLD = Buffer.from('"old":');
+const DIFF = Buffer.from(',"diff":');
+const NULL = Buffer.from("null");
+const EMPTY = Buffer.from('""');
+
+/** An example's line in front of its old content and behind it. Quotes in its strings are escaped, so that a key is
+ * found as it is. */
+export function aroundOld(line: Uint8Array): { readonly before: Buffer; readonly behind: Buffer } {
+  const bytes = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
+  const [old, diff] = [bytes.indexOf(OLD), bytes.lastIndexOf(DIFF)];
+  if (old < 0 || diff < old) throw new Error("Expected the line of an example, found another");
+  return { before: bytes.subarray(0, old + OLD.length), behind: bytes.subarray(diff) };
 }
 
 const NEWLINE = 10;
 
-/** The entries that `bytes` hold; throws when they are not what `encodeEntry` wrote. */
+/** The entries that `bytes` hold, examples without their old content; throws when they are not what `encodeEntry` wrote. */
 export function decodeEntries(bytes: Buffer): Entry[] {
   const entries: Entry[] = [];
   let start = 0;

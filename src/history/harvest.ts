@@ -4,7 +4,7 @@
 import type { Example } from "../dataset/example.ts";
 import { type CommitFacts, createFilter, type Filter, type RepositoryRules } from "../filters/filter.ts";
 import { openBlobs } from "./blobs.ts";
-import type { LogCommit, LogEntry } from "./change.ts";
+import type { Change, LogCommit, LogEntry } from "./change.ts";
 import { batchesOf, exists, type Joined, type JoinedBatch, type JoinRules, joinBatch } from "./contents.ts";
 import type { CommitEntry, DroppedEntry, Entry } from "./entry.ts";
 import type { Case, JudgedCommit } from "./judge.ts";
@@ -130,12 +130,17 @@ function commitCheck(commits: readonly string[]) {
 }
 
 function joinRules(options: HistoryOptions, shadow: Shadow, filter: Filter): JoinRules {
+  // Of a commit whose message is text: the rules of the record ask first.
+  const facts = new WeakMap<LogCommit, CommitFacts>();
+  const byFilter = (change: Change, commit: LogCommit) => {
+    if (!facts.has(commit)) facts.set(commit, factsOf(commit));
+    return filter.byRecord(facts.get(commit)!, change.oldPath.toString("utf8"));
+  };
   return {
     maxFileBytes: options.max_file_bytes,
     bigFileBytes: logOptionsOf(options).bigFileBytes,
     dropByRecord: (change, commit) =>
-      dropByRecord(change, commit, shadow.shallow) ??
-      filter.byRecord(factsOf(commit), change.oldPath.toString("utf8")),
+      dropByRecord(change, commit, shadow.shallow) ?? byFilter(change, commit),
   };
 }
 
@@ -161,7 +166,8 @@ async function judgeBatch({ entries, slab }: JoinedBatch, judges: Judges): Promi
     if ("drop" in outcome) return { type: "dropped", commit: hash, path, ...outcome.drop };
     const line = lines.subarray(at, at + outcome.size);
     at += outcome.size;
-    return { type: "line", commit: hash, path, print: outcome.print, line };
+    const oldOid = exists(entry.change.oldOid) ? entry.change.oldOid : null;
+    return { type: "line", commit: hash, path, oldOid, print: outcome.print, line };
   };
   return { entries: entries.map(toEntry), lines };
 }

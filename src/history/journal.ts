@@ -15,7 +15,7 @@ import type { Shadow } from "./shadow.ts";
 export type Journal = {
   /** The commits that it holds whole, in order. */
   readonly commits: readonly string[];
-  /** The entries of all commits that it held when it was opened, block by block. */
+  /** The entries of all commits that it held when it was opened, block by block, examples without their old content. */
   read(): Generator<Entry[]>;
   append(entries: readonly Entry[]): void;
   /** Writes what waits, as far as commits are whole, and closes the file. */
@@ -24,7 +24,7 @@ export type Journal = {
 
 /** Raised whenever the entries of a commit may come out otherwise than before. */
 const RULES = 2;
-const BLOCK_BYTES = 4 << 20;
+const BLOCK_BYTES = 1 << 20;
 // What the last line of a block usually needs at most.
 const ROOM_BYTES = 1 << 19;
 
@@ -56,7 +56,7 @@ type Label = { readonly commits: readonly string[]; readonly more: boolean };
 
 /** Opens the journal at `path`; one of another identity, and what is broken at its end, is cut off. */
 export function openJournal(path: string, identity: string): Journal {
-  const file = openBlocks(path, `codefudge journal 1 ${identity}`);
+  const file = openBlocks(path, `codefudge journal 2 ${identity}`);
   const labels = () => file.blocks.map(({ label }) => label as Label);
   file.cut(labels().findLastIndex(({ more }) => !more) + 1);
   const held = file.blocks.slice();

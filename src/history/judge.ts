@@ -62,7 +62,7 @@ export function judge({ commit, path, oldOid, newOid, old, section }: Case, filt
 }
 
 /** git's own name of a content (git-hash-object). */
-function nameOf(bytes: Buffer, algorithm: "sha1" | "sha256"): string {
+export function nameOf(bytes: Buffer, algorithm: "sha1" | "sha256"): string {
   return createHash(algorithm).update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 }
 

@@ -7,6 +7,7 @@ import { streamGit } from "./git.ts";
 import { describeWalkFailure } from "./order.ts";
 import { createLogParser } from "./parser.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
+import { letGo } from "./slabs.ts";
 
 export type LogOptions = {
   /** A merge's changes are those to its first parent; otherwise it has none. */
@@ -87,6 +88,7 @@ export async function* readLog(
   try {
     for await (const chunk of watched(child.stdout as AsyncIterable<Buffer>, check)) {
       const entries = parser.push(chunk);
+      letGo(chunk);
       for (const { kind } of entries) if (kind === "commit") seen++;
       yield entries;
     }

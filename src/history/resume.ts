@@ -5,6 +5,7 @@ import { renameSync } from "node:fs";
 import type { Entry } from "./entry.ts";
 import { type Harvest, harvestCommits } from "./harvest.ts";
 import { type Journal, journalPath, openJournal } from "./journal.ts";
+import { refillEntries } from "./refill.ts";
 
 export type Resumed = {
   /** Commits of the selection that the journal held. */
@@ -46,7 +47,7 @@ export function openResumed({ folder, identity, harvest, reachable }: ResumeJob)
     async *entries(signal) {
       const fresh = plan.flatMap(({ held, commits }) => (held ? [] : commits));
       const sources = {
-        held: cursorOf(keep(journal, wanted)),
+        held: cursorOf(refillEntries(keep(journal, wanted), harvest, signal)),
         fresh: cursorOf(harvestCommits({ ...harvest, commits: fresh }, signal)),
       };
       try {
@@ -92,7 +93,7 @@ function planRuns(commits: readonly string[], held: ReadonlySet<string>): Run[] 
 }
 
 /** The entries of a journal that belong to `wanted`. */
-async function* keep(journal: Journal, wanted: ReadonlySet<string>): AsyncGenerator<readonly Entry[]> {
+function* keep(journal: Journal, wanted: ReadonlySet<string>): Generator<readonly Entry[]> {
   for (const entries of journal.read()) yield entries.filter(({ commit }) => wanted.has(commit));
 }
 

@@ -1,6 +1,8 @@
 // Buffers that go round: between reading and judging, and between threads. What is read is many times what is held at
 // once, and fresh buffers for all of it would cost more memory than their content.
 
+import { MessageChannel } from "node:worker_threads";
+
 export type Slabs = {
   /** A buffer of at least so many bytes; what is in it is of no account. */
   take(bytes: number): ArrayBuffer;
@@ -28,4 +30,18 @@ export function createSlabs(): Slabs {
       free.sort((a, b) => a.byteLength - b.byteLength);
     },
   };
+}
+
+const nobody = new MessageChannel().port1;
+nobody.close();
+
+/**
+ * Gives the memory of a piece of a stream back at once, which nobody may look at any more. Node reads each piece into
+ * a buffer of its own, and tens of megabytes of them wait for the garbage collector; one that is sent to another thread
+ * is let go here, and behind a closed port there is no thread.
+ */
+export function letGo(piece: Buffer): void {
+  const { buffer, byteLength } = piece;
+  // Small buffers share one.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) nobody.postMessage(null, [buffer]);
 }

@@ -7,14 +7,18 @@ import { test } from "node:test";
 import { awkwardSteps } from "../../test/awkward.ts";
 import { makeRepository, withFolder } from "../../test/repository.ts";
 import { defaultsOf } from "../base/options.ts";
-import { type DatasetManifest, readExamples, readManifest, splits } from "../dataset/store.ts";
-import { historyOptions } from "./options.ts";
+import { type DatasetManifest, type Dropped, readExamples, readManifest, splits } from "../dataset/store.ts";
+import { type HistoryOptions, historyOptions } from "./options.ts";
 import { dropReasons } from "./reasons.ts";
 import { createSample } from "./sample.ts";
 import { writeDataset } from "./write.ts";
 
-async function write(repository: string, folder: string): Promise<DatasetManifest> {
-  const source = writeDataset({ repository, folder }, defaultsOf(historyOptions));
+async function write(
+  repository: string,
+  folder: string,
+  options: Partial<HistoryOptions> = {},
+): Promise<DatasetManifest> {
+  const source = writeDataset({ repository, folder }, { ...defaultsOf(historyOptions), ...options });
   for (;;) {
     const next = await source.next();
     if (next.done) return next.value;
@@ -63,6 +67,55 @@ test("a history with nothing to learn from or to hold out is no dataset, and the
     }
     assert.deepEqual(readManifest(join(folder, "data")), manifest);
     assert.equal(readdirSync(join(folder, "data")).length, splits.length + 3);
+  });
+});
+
+test("what was chosen too narrowly is said with what chose it", async () => {
+  await withFolder(async (folder) => {
+    const repository = await makeRepository(join(folder, "r"), [...awkwardSteps, ...plainSteps]);
+    const refused: readonly [Partial<HistoryOptions>, RegExp][] = [
+      [{ include: ["nowhere"] }, /found 0 examples .*; \d+ changes are left out by --include, --exclude, /],
+      [{ author: ["nobody"] }, /found 0 examples .*; \d+ changes are left out by .*--author/],
+      [
+        { test_since: "2100-01-01" },
+        /found \d+ examples .* and 0 to measure on; choose another day for --test_since$/,
+      ],
+      [
+        { since: "2100-01-01" },
+        /found 0; \d+ can be read, choose more of them with --since, --until and --max_commits$/,
+      ],
+      [{ max_commits: 2 }, /Expected at least 3 commits .*, found 2; \d+ can be read/],
+    ];
+    for (const [options, words] of refused) {
+      await assert.rejects(write(repository, join(folder, "data"), options), words);
+    }
+  });
+});
+
+test("what stood in a file before the first commit that is read, or came with no example, is known to the division", async () => {
+  await withFolder(async (folder) => {
+    const line = (name: string) => `const ${name} = "a line that is long enough to tell";\n`;
+    const filler = Array.from({ length: 20 }, (_, i) => ({ files: { "plain.txt": `${i} of twenty\n` } }));
+    const repository = await makeRepository(join(folder, "r"), [
+      { files: { a: `${line("before")}1\n` } },
+      { files: { a: `${line("before")}2\n` } },
+      { message: 'Revert "x"', files: { b: line("machine") } },
+      { files: { b: `${line("machine")}by hand\n` } },
+      ...filler,
+      { files: { c: line("before") } },
+      { files: { d: line("machine") } },
+      { files: { e: line("quite_new") } },
+    ]);
+    await write(repository, join(folder, "data"), { max_commits: 26, test_share: 0.12 });
+    const asides = readFileSync(join(folder, "data/dropped.jsonl"), "utf8").trim().split("\n");
+    assert.deepEqual(
+      asides.map((text) => JSON.parse(text) as Dropped).map(({ path, reason }) => [path, reason]),
+      [
+        ["b", "revert"],
+        ["c", "near-duplicate"],
+        ["d", "near-duplicate"],
+      ],
+    );
   });
 });
 

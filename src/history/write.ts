@@ -3,21 +3,22 @@
 // run has read is taken from the folder's journal.
 
 import { resolve } from "node:path";
-import { UserError } from "../base/errors.ts";
 import type { Example, Split } from "../dataset/example.ts";
 import { keyOf } from "../dataset/hash.ts";
-import { type Aside, createDivision, divideCommits, type PlacedCommit } from "../dataset/split.ts";
-import { createDatasetWriter, type DatasetManifest, type DatasetWriter, splits } from "../dataset/store.ts";
+import { type Aside, createDivision } from "../dataset/split.ts";
+import { createDatasetWriter, type DatasetManifest, type DatasetWriter } from "../dataset/store.ts";
+import type { RepositoryRules } from "../filters/filter.ts";
 import type { Entry, LineEntry } from "./entry.ts";
 import { createCounter, type HarvestResult } from "./harvest.ts";
 import { identify } from "./journal.ts";
 import { guessLicense } from "./license.ts";
 import { type HistoryOptions, selectionOf } from "./options.ts";
-import { type Commit, canHaveExamples, type Listing, listCommits } from "./order.ts";
+import { type Listing, listCommits } from "./order.ts";
 import { type DropReason, dropReasons } from "./reasons.ts";
 import { openResumed, type Resumed } from "./resume.ts";
 import { readRules } from "./rules.ts";
 import { openShadow, type Shadow } from "./shadow.ts";
+import { type Counts, requireSides, sidesOf } from "./sides.ts";
 import { describeShadow } from "./source.ts";
 
 /** What is said while a dataset is written: how far it is, and what a person should know. */
@@ -40,12 +41,19 @@ export async function* writeDataset(
 ): AsyncGenerator<WriteEvent, DatasetManifest> {
   const shadow = await openShadow(paths.repository, signal);
   try {
-    const listing = await listCommits(shadow, selectionOf(options), signal);
+    const [listing, rules, license] = await Promise.all([
+      listCommits(shadow, selectionOf(options), signal),
+      readRules(shadow.top, shadow, signal),
+      guessLicense(shadow, signal),
+    ]);
     const sides = sidesOf(listing, { shadow, options, repository: paths.repository });
-    const resumed = await resume(paths, { shadow, options, listing }, signal);
+    const resumed = resume(paths, { shadow, options, listing, rules });
     try {
       const writer = createDatasetWriter(paths.folder);
-      return yield* writeEntries({ paths, shadow, options, listing, sides, resumed, writer }, signal);
+      return yield* writeEntries(
+        { paths, shadow, options, listing, license, sides, resumed, writer },
+        signal,
+      );
     } finally {
       resumed.close();
     }
@@ -56,9 +64,8 @@ export async function* writeDataset(
 
 type Reading = { readonly shadow: Shadow; readonly options: HistoryOptions; readonly listing: Listing };
 
-async function resume(paths: WritePaths, reading: Reading, signal?: AbortSignal): Promise<Resumed> {
-  const { shadow, options, listing } = reading;
-  const rules = await readRules(shadow.top, shadow, signal);
+function resume(paths: WritePaths, reading: Reading & { readonly rules: RepositoryRules }): Resumed {
+  const { shadow, options, listing, rules } = reading;
   return openResumed({
     folder: paths.folder,
     identity: identify(shadow, options, rules),
@@ -68,6 +75,7 @@ async function resume(paths: WritePaths, reading: Reading, signal?: AbortSignal)
 }
 
 type Writing = Reading & {
+  readonly license: string | null;
   readonly paths: WritePaths;
   readonly sides: ReadonlyMap<string, Split>;
   readonly resumed: Resumed;
@@ -77,7 +85,7 @@ type Writing = Reading & {
 const COMMITS_PER_PROGRESS = 100;
 
 async function* writeEntries(
-  { paths, shadow, options, listing, sides, resumed, writer }: Writing,
+  { paths, shadow, options, listing, license, sides, resumed, writer }: Writing,
   signal?: AbortSignal,
 ): AsyncGenerator<WriteEvent, DatasetManifest> {
   const total = listing.selected.length;
@@ -97,7 +105,8 @@ async function* writeEntries(
       yield { type: "progress", commits, total, examples };
     }
     yield { type: "progress", commits: total, total, examples: counter.result().examples };
-    requireSides(placer.counts, paths.repository, shadow);
+    const { dropped } = counter.result();
+    requireSides(placer.counts, { repository: paths.repository, shadow, options, dropped });
     return writer.finish({
       counters: countersOf(counter.result(), placer.aside),
       options,
@@ -106,7 +115,7 @@ async function* writeEntries(
         repository: resolve(paths.repository),
         ...describeShadow(shadow),
         tips: Object.fromEntries(shadow.refs.map(({ name, oid }) => [name, oid])),
-        license: await guessLicense(shadow, signal),
+        license,
       },
     });
   } finally {
@@ -118,56 +127,6 @@ function describeGone(count: number): string {
   const what =
     count === 1 ? "1 commit that was read before is" : `${count} commits that were read before are`;
   return `The history was rewritten: ${what} no longer part of it and left out`;
-}
-
-type Counts = Record<Split, number>;
-
-/** The side of each commit that can have examples; at least one for each: to learn from, to watch the learning by, and
- * to measure it on. */
-function sidesOf(
-  { selected }: Listing,
-  { shadow, options, repository }: Omit<Reading, "listing"> & { readonly repository: string },
-): ReadonlyMap<string, Split> {
-  const selection = selectionOf(options);
-  const sided = selected.filter((commit) => canHaveExamples(commit, shadow, selection));
-  if (sided.length >= splits.length) return divideCommits(placed(sided), options);
-  throw new UserError(
-    `Expected at least ${splits.length} commits in ${repository}, to learn from the older and measure on the newer, found ${describeFew(selected, sided.length, shadow)}; ${moreHistory(shadow)}`,
-  );
-}
-
-/** How many commits can be used, and what the others are. */
-function describeFew(selected: readonly Commit[], used: number, shadow: Shadow): string {
-  const edge = selected.filter(({ hash }) => shadow.shallow.has(hash)).length;
-  const merges = selected.length - edge - used;
-  const others = [
-    ...(merges > 0 ? [`${merges} that ${merges === 1 ? "is a merge" : "are merges"}`] : []),
-    ...(edge > 0 ? [`${edge} at the edge of what was cloned, whose changes cannot be known`] : []),
-  ];
-  return others.length === 0 ? `${used}` : `${used} beside ${others.join(" and ")}`;
-}
-
-/** Where clocks are wrong, a commit counts as made when the ones before it were. */
-function placed(commits: readonly Commit[]): PlacedCommit[] {
-  let latest = 0;
-  return commits.map(({ hash, time }) => {
-    latest = Math.max(latest, time);
-    return { hash, time: latest };
-  });
-}
-
-/** Without examples to learn from, or to measure on, a dataset is of no use; better to say so before it is one. */
-function requireSides({ train, test }: Counts, repository: string, shadow: Shadow): void {
-  if (train > 0 && test > 0) return;
-  throw new UserError(
-    `Expected changes to text files in both the older and the newest commits of ${repository}, found ${train} examples to learn from and ${test} to measure on; ${moreHistory(shadow)}`,
-  );
-}
-
-function moreHistory(shadow: Shadow): string {
-  return shadow.shallow.size > 0
-    ? 'this clone is shallow, run "git fetch --unshallow" there and this again'
-    : "take a repository with more history";
 }
 
 /** Writes each record to its place: an example to its side, or to what is left out when an older side has it. */

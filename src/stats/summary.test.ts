@@ -8,7 +8,7 @@ import { inFolder } from "../../test/folder.ts";
 import type { Example, Split } from "../dataset/example.ts";
 import { formats } from "../dataset/format.ts";
 import { requestOf } from "../dataset/request.ts";
-import { createDatasetWriter } from "../dataset/store.ts";
+import { createDatasetWriter, type ManifestPart } from "../dataset/store.ts";
 import { createPatch } from "../patch/create.ts";
 import { printPatch } from "../patch/print.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -55,14 +55,15 @@ const WITH: SummaryOptions = { ...WITHOUT, model: { name: "tiny", tokenizer, con
 async function summaryOf(
   examples: readonly (readonly [Split, Example])[],
   options: SummaryOptions,
-  created: Readonly<Record<string, unknown>> = { repository: "/home/ada/secret/project", head: "abc" },
+  part: Partial<Pick<ManifestPart, "created" | "division">> = {},
 ): Promise<Summary> {
   let found: Summary | undefined;
   await inFolder(async (folder) => {
     const writer = createDatasetWriter(join(folder, "data"));
     for (const [split, one] of examples) writer.write(split, one);
     const counters = { commits: 5, merges: 1, records: 9, examples: 6, binary: 3, symlink: 0 };
-    writer.finish({ counters, options: {}, created });
+    const created = { repository: "/home/ada/secret/project", head: "abc" };
+    writer.finish({ counters, options: {}, created, ...part });
     const events = summarise(join(folder, "data"), options);
     let next = await events.next();
     while (!next.done) next = await events.next();
@@ -124,7 +125,7 @@ test("the same seed draws the same examples, another one others", async () => {
 });
 
 test("an empty dataset and one without dates have summaries too", async () => {
-  const empty = await summaryOf([], WITH, {});
+  const empty = await summaryOf([], WITH, { created: {} });
   assert.deepEqual([empty.languages, empty.samples, empty.timeline.spans], [[], [], []]);
   assert.match(statsPage(empty), /<h1>Examples of a repository<\/h1>/);
   assert.ok(textTables(empty).length > 0);
@@ -152,6 +153,41 @@ test("the tables", async () => {
   assert.ok(tables.every(({ columns, rows }) => rows.every((row) => row.length === columns.length)));
 });
 
+test("what the division moved, and test answers that stand in train, in both renderings", async () => {
+  const line = (name: string) => `const ${name} = "more than twenty-five characters";\n`;
+  const examples = [
+    ["train", example(0, { old: line("old"), to: line("added") })],
+    ["test", example(1, { to: line("old") + line("added") })],
+    ["test", example(2, { to: line("added") + line("new") })],
+    ["test", example(3)],
+  ] as const;
+  const none = { "cherry-pick": 0, revert: 0, duplicate: 0, "near-duplicate": 0 };
+  const division = {
+    train: { kept: 1, aside: none },
+    validation: { kept: 0, aside: { ...none, revert: 7 } },
+    test: { kept: 3, aside: { ...none, duplicate: 1234 } },
+  };
+  const summary = await summaryOf(examples, WITHOUT, { division });
+  const divided = { examples: 3, answers: 2, knownAnswers: 1, lines: 4, knownLines: 3 };
+  assert.deepEqual(summary.leak.divided, divided);
+  const tables = textTables(summary);
+  const rows = (title: RegExp) => tables.find((table) => title.test(table.title))!.rows;
+  assert.deepEqual(rows(/^Set aside/), [
+    ["cherry-pick", "0", "0"],
+    ["revert", "7", "0"],
+    ["duplicate", "0", "1,234"],
+    ["near-duplicate", "0", "0"],
+    ["kept", "0", "3"],
+  ]);
+  assert.deepEqual(rows(/^Test answers/)[0], ["this one", "2", "1", "50.00 %", "75.0 %"]);
+  const page = statsPage(summary);
+  assert.match(page, /<td>duplicate<\/td><td>0<\/td><td>1,234<\/td>/);
+  assert.match(page, /<td>this one<\/td><td>2<\/td><td>1<\/td><td>50\.00 %<\/td>/);
+  const undivided = await summaryOf(examples, WITHOUT);
+  assert.equal(undivided.moved, null);
+  assert.doesNotMatch(statsPage(undivided), /Set aside/);
+});
+
 const HOSTILE = `</pre><script>alert(1)</script><img src=x onerror=alert(1)> "'&amp; \u202e\u0007\u0000 ${"\u2066"}`;
 
 test("nothing from a repository becomes markup, leaves the page, or hides in it", async () => {
@@ -164,7 +200,7 @@ test("nothing from a repository becomes markup, leaves the page, or hides in it"
   );
   const created = { repository: `/x/<i onclick="y">${HOSTILE}`, head: "<b>" };
   for (const options of [WITHOUT, { ...WITH, model: { ...WITH.model!, name: "<u>m" } }]) {
-    const summary = await summaryOf(nasty, options, created);
+    const summary = await summaryOf(nasty, options, { created });
     assert.equal(summary.samples.length, 3);
     const page = statsPage(summary);
     const tags = new Set([...page.matchAll(/<\/?([a-z0-9]+)/gi)].map(([, name]) => name!.toLowerCase()));

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { isBrought } from "../../src/history/source.ts";
 import { plainGit } from "../history/plain-git.ts";
 import { assertHarmless, CONNECTION, commitRaw, configure, fire, setTrap, type Trap } from "./trap.ts";
 
@@ -349,6 +350,8 @@ for (const attack of attacks) {
     const { code, stderr } = await assertHarmless(trap, repository);
     if (attack.refused === undefined) assert.equal(code, 0, stderr);
     else assert.match(stderr, attack.refused);
+    await isBrought(join(repository, "a.txt"));
+    assert.deepEqual(trap.sprung(), [], "nor when it is asked what the repository brought");
     for (const args of attack.fire) {
       const { stderr: said } = await fire(trap, repository, args);
       const sprung = trap.sprung().filter((what) => attack.connects || what !== CONNECTION);

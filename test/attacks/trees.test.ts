@@ -10,7 +10,15 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { after, before, test } from "node:test";
 import { createDeflate, deflateSync } from "node:zlib";
-import { commitBytes, type Entry, STAMP, setBranches, treeBytes, writeObjects } from "../history/objects.ts";
+import {
+  commitBytes,
+  type Entry,
+  plantTreeBomb,
+  STAMP,
+  setBranches,
+  treeBytes,
+  writeObjects,
+} from "../history/objects.ts";
 import { plainGit } from "../history/plain-git.ts";
 import { assertSums, type Reading, readBack } from "../history/reading.ts";
 import { assertHarmless, fire, setTrap, type Trap } from "./trap.ts";
@@ -271,13 +279,8 @@ test("objects that lie about their size or kind, and ones that are cut off, end 
 
 test("a kilobyte of trees that stands for ten billion paths, which keeps git busy until its memory ends", async () => {
   const repository = trap.repository();
-  let [oid] = await writeObjects(repository, "blob", ["boom\n"]);
-  for (let level = 0; level < 10; level++) {
-    const mode = level === 0 ? "100644" : "40000";
-    const entries = Array.from({ length: 10 }, (_, i) => ({ mode, name: `n${i}`, oid: oid! }));
-    [oid] = await writeObjects(repository, "tree", [treeBytes(entries)]);
-  }
-  const commit = await commitTree(repository, [{ mode: "40000", name: "bomb", oid: oid! }]);
+  const oid = await plantTreeBomb(repository, 10);
+  const commit = await commitTree(repository, [{ mode: "40000", name: "bomb", oid }]);
   const plain = spawnSync("git", ["log", "--raw", "-1", commit], { cwd: repository, timeout: 1000 });
   assert.equal((plain.error as NodeJS.ErrnoException | undefined)?.code, "ETIMEDOUT", "plain git goes on");
   const started = performance.now();

@@ -52,3 +52,14 @@ export async function setBranches(repository: string, tips: Readonly<Record<stri
   const lines = Object.entries(tips).map(([name, oid]) => `update refs/heads/${name} ${oid}\n`);
   await plainGit(["update-ref", "--stdin"], { cwd: repository, input: lines.join("") });
 }
+
+/** A tree of ten names on each of so many levels: ten to their power of paths, in a kilobyte. */
+export async function plantTreeBomb(repository: string, levels: number): Promise<string> {
+  let [oid] = await writeObjects(repository, "blob", ["boom\n"]);
+  for (let level = 0; level < levels; level++) {
+    const mode = level === 0 ? "100644" : "40000";
+    const entries = Array.from({ length: 10 }, (_, i) => ({ mode, name: `n${i}`, oid: oid! }));
+    [oid] = await writeObjects(repository, "tree", [treeBytes(entries)]);
+  }
+  return oid!;
+}

@@ -1,0 +1,91 @@
+// Gives the examples of a journal their old contents back, which git has by the ids that the journal holds. Each
+// is checked against its id: when it was first read, the round trip had proved it. Knows nothing of journals' files.
+
+import { isUtf8 } from "node:buffer";
+import { UserError } from "../base/errors.ts";
+import { createLineBuffer, type LineBuffer } from "../dataset/line-buffer.ts";
+import { type BlobReader, openBlobs } from "./blobs.ts";
+import { aroundOld, type Entry, type LineEntry } from "./entry.ts";
+import type { Harvest } from "./harvest.ts";
+import { nameOf } from "./judge.ts";
+
+// Contents of so many entries are in memory at once.
+const ENTRIES_AT_ONCE = 64;
+
+/** The entries with whole lines, which are valid until the next ones are taken. */
+export async function* refillEntries(
+  blocks: Iterable<readonly Entry[]>,
+  { shadow, options }: Pick<Harvest, "shadow" | "options">,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly Entry[], void> {
+  let reader: BlobReader | undefined;
+  const buffer = createLineBuffer();
+  try {
+    for (const block of blocks) {
+      for (let start = 0; start < block.length; start += ENTRIES_AT_ONCE) {
+        const entries = block.slice(start, start + ENTRIES_AT_ONCE);
+        reader ??= openBlobs(shadow, signal);
+        const contents = await fetchOld(entries, reader, options.max_file_bytes);
+        yield refill(entries, contents, buffer);
+      }
+    }
+  } finally {
+    await reader?.dispose();
+  }
+}
+
+/** The old contents of those entries that have one, by their ids. */
+async function fetchOld(
+  entries: readonly Entry[],
+  reader: BlobReader,
+  most: number,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const oids = [...new Set(entries.flatMap((entry) => (entry.type === "line" ? (entry.oldOid ?? []) : [])))];
+  const sizes = await reader.sizes(oids);
+  const large = oids.find((_, i) => sizes[i]! > most);
+  if (large !== undefined) throw refusal(large);
+  const target = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, 0));
+  const contents = await reader.contents({ oids, sizes, target });
+  return new Map(oids.map((oid, i) => [oid, contents[i]!]));
+}
+
+function refill(
+  entries: readonly Entry[],
+  contents: ReadonlyMap<string, Buffer>,
+  buffer: LineBuffer,
+): readonly Entry[] {
+  const sizes = entries.map((entry) => {
+    const before = buffer.size();
+    if (entry.type === "line") addWhole(entry, contents, buffer);
+    return buffer.size() - before;
+  });
+  const lines = buffer.take();
+  let at = 0;
+  return entries.map((entry, i) => {
+    at += sizes[i]!;
+    return entry.type === "line" ? { ...entry, line: lines.subarray(at - sizes[i]!, at) } : entry;
+  });
+}
+
+function addWhole(
+  { line, oldOid }: LineEntry,
+  contents: ReadonlyMap<string, Buffer>,
+  buffer: LineBuffer,
+): void {
+  if (oldOid === null) {
+    buffer.addLine(line);
+    return;
+  }
+  const old = contents.get(oldOid)!;
+  if (nameOf(old, oldOid.length === 64 ? "sha256" : "sha1") !== oldOid || !isUtf8(old)) throw refusal(oldOid);
+  const { before, behind } = aroundOld(line);
+  buffer.addLine(before);
+  buffer.addText(old);
+  buffer.addLine(behind);
+}
+
+function refusal(oid: string): UserError {
+  return new UserError(
+    `Expected the content ${oid} as it was read before, found another; run "git fsck" in the repository, or remove the dataset's journal`,
+  );
+}
