@@ -24,8 +24,9 @@ export type Extension = {
   readonly rows: readonly RowRecipe[];
   /** Spellings of the new tokens, and how often they occur in the texts. */
   readonly added: readonly { readonly id: number; readonly token: string; readonly count: number }[];
-  /** Texts that came back whole before. */
+  /** Texts that came back whole before, and that do now: all. */
   readonly wholeBefore: number;
+  readonly wholeAfter: number;
 };
 
 /** Letters that make up code; they become tokens wherever they are missing, also where these texts have none. */
@@ -48,8 +49,9 @@ export async function extendTokenizer(
   const wholeBefore = await countWhole(base, texts);
   const json = parseTokenizerJson(base.files()["tokenizer.json"]!);
   const isUnigram = Array.isArray(json.model.vocab);
-  if (!isUnigram && wholeBefore === texts.length)
-    return { tokenizer: base, rows: [], added: [], wholeBefore };
+  if (wholeBefore === texts.length) {
+    return { tokenizer: base, rows: [], added: [], wholeBefore, wholeAfter: wholeBefore };
+  }
   const lossless = losslessJson(json);
   const counts = countLetters(texts);
   const lettered = isUnigram ? withLetters(lossless, counts) : lossless;
@@ -66,6 +68,7 @@ export async function extendTokenizer(
       count: occurrences.get(whole.tokens[id]!) ?? 0,
     })),
     wholeBefore,
+    wholeAfter: await countWhole(tokenizer, texts),
   };
 }
 

@@ -74,7 +74,12 @@ test("the normaliser's table", async () => {
 test("metadata of a GGUF file", async () => {
   const kinds = ["t5", "llama"].map((name) => {
     const { metadata } = JSON.parse(golden(`${name}.model.json`).toString()) as { metadata: object };
-    return { ...metadata, "tokenizer.ggml.precompiled_charsmap": [...tableOf("xlnet.model")] };
+    const short = Object.entries(metadata).map(([key, value]) => [
+      key,
+      // The first pieces, and a few of the last, which are padding or letters.
+      Array.isArray(value) ? [...value.slice(0, 60), ...value.slice(-4)] : value,
+    ]);
+    return { ...Object.fromEntries(short), "tokenizer.ggml.precompiled_charsmap": [...smallTable()] };
   });
   const refused = await fuzz(3, (random) => {
     const text = mutateJson(kinds[random.below(2)]!, random);
@@ -83,8 +88,17 @@ test("metadata of a GGUF file", async () => {
   assert.ok(refused > ROUNDS * 0.2 && refused < ROUNDS, `${refused} of ${ROUNDS}`);
 });
 
-function tableOf(name: string): Uint8Array {
-  return readSentencePiece(name, golden(name)).charsmap!;
+/** A table whose trie knows one letter: a becomes b. */
+function smallTable(): Uint8Array {
+  const units = new Uint32Array(256);
+  units[0] = 1 << 10;
+  units["a".charCodeAt(0) ^ 1] = ("a".charCodeAt(0) | (1 << 8) | ((0x61 ^ 1 ^ 2) << 10)) >>> 0;
+  units[2] = 0x8000_0000;
+  const table = Buffer.alloc(4 + units.byteLength + 2);
+  table.writeUInt32LE(units.byteLength, 0);
+  Buffer.from(units.buffer).copy(table, 4);
+  table.write("b\0", 4 + units.byteLength);
+  return table;
 }
 
 /** Metadata are always JSON. */

@@ -95,3 +95,61 @@ for (const name of ["t5", "llama"]) {
     assert.equal(tokenizer.addBos, name === "llama");
   });
 }
+
+/** A field of a message: a number, or bytes. */
+function field(number: number, value: number | Buffer | string): Buffer {
+  if (typeof value === "number")
+    return Buffer.of(
+      ((number << 3) % 128) | (number > 15 ? 128 : 0),
+      ...(number > 15 ? [number >> 4] : []),
+      value,
+    );
+  const bytes = Buffer.from(value);
+  return Buffer.concat([Buffer.of((number << 3) | 2, bytes.length), bytes]);
+}
+
+function piece(text: string | Buffer, score: number): Buffer {
+  const float = Buffer.alloc(5);
+  float[0] = (2 << 3) | 5;
+  float.writeFloatLE(score, 1);
+  return field(1, Buffer.concat([field(1, text as string), float]));
+}
+
+test("a model that sentencepiece would not take is refused, with what is wrong", () => {
+  const unknown = piece("<unk>", 0);
+  const refuses = (message: RegExp, ...parts: Buffer[]) =>
+    assert.throws(() => readSentencePiece("a.model", Buffer.concat(parts)), { name: "UserError", message });
+  assert.equal(readSentencePiece("a.model", Buffer.concat([unknown, piece("a", -1)])).pieces.length, 2);
+  refuses(/SentencePiece model in a\.model, found 0 as the unknown one of 0 pieces: the file is damaged/);
+  refuses(/found the piece a twice/, unknown, piece("a", 0), piece("a", 1));
+  refuses(/found an empty piece/, unknown, piece("", 0));
+  refuses(/found the score NaN for the piece a/, unknown, piece("a", Number.NaN));
+  refuses(/found a piece that is not UTF-8/, unknown, piece(Buffer.of(0xff), 0));
+  refuses(/found a model that is neither Unigram nor BPE/, unknown, field(2, field(3, 3)));
+  refuses(/found 7 as the unknown one of 1 pieces/, unknown, field(2, field(40, 7)));
+  refuses(/found a normaliser table that is cut off/, unknown, field(3, field(2, "ab")));
+  refuses(
+    /found \d+ bytes announced at byte 2, past the end/,
+    Buffer.from("\n\u0050version https://git-lfs"),
+  );
+});
+
+test("a class that is not known, or does not fit the model, is refused", () => {
+  const refuses = (name: string, tokenizer_class: string, message: RegExp) =>
+    assert.throws(() => load(name, { tokenizer_class }), { name: "UserError", message });
+  refuses(
+    "t5",
+    "PegasusTokenizer",
+    /T5Tokenizer \(unigram\), .* found unigram for "PegasusTokenizer": give a folder/,
+  );
+  refuses("llama", "T5TokenizerFast", /found bpe for "T5TokenizerFast"/);
+  assert.throws(
+    () => load("t5", { tokenizer_class: "T5Tokenizer", eos_token: "<end>" }),
+    /the eos_token <end> among the pieces/,
+  );
+  const later = { "401": { content: "<x>" } };
+  assert.throws(
+    () => load("t5", { added_tokens_decoder: later }),
+    /tokens from 400 on .* found "<x>" as 401/,
+  );
+});

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeRepository, withFolder } from "../../../test/repository.ts";
@@ -9,6 +9,8 @@ import { everyParameter } from "../../models/encoder-decoder.ts";
 import { createAnyModel } from "../../models/table.ts";
 import { writeModelFolder } from "../../weights/folder.ts";
 import { openWeights } from "../../weights/open.ts";
+import { openSafetensors } from "../../weights/safetensors.ts";
+import { workspaceOf } from "../workspace.ts";
 
 const GOLDEN = new URL("../../../test/golden/tokenizers/", import.meta.url).pathname;
 const CODE = "function add(a, b) {\n\treturn a + b;\n}\n";
@@ -84,7 +86,7 @@ test("a base is extended by what its tokenizer cannot write, and opens as a base
   const extend = ["extend", workshop.repository, "--model", base, "--words", "5", "-o", output];
   const { code, stdout, stderr } = await tokenizer(...extend);
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /came back +0 of \d+ files before, all now/);
+  assert.match(stdout, /came back +0 of 10 files before, 10 now/);
   assert.match(stdout, /--modules_to_save lm_head,shared/);
   const [before, after] = [openWeights(base), openWeights(output)];
   const rows = after.config.vocab_size as number;
@@ -92,13 +94,17 @@ test("a base is extended by what its tokenizer cannot write, and opens as a base
   const own = openBase(output).tokenizer;
   assert.equal(own.vocabSize, rows);
   assert.equal(await own.decode(await own.encode(CODE)), CODE);
-  const [brace] = await own.encode("{");
+  const first = Math.min(...(await Promise.all([..."{}`"].map((sign) => own.encode(sign)))).flat());
   for (const name of ["shared.weight", "lm_head.weight"]) {
     assert.deepEqual(after.arrays.get(name)!.shape, [rows, 8]);
     const [old, extended] = [before.read(name), after.read(name)];
-    assert.deepEqual(extended.subarray(0, old.length), old);
-    // What the base reads as <unk> begins as that.
-    assert.deepEqual(extended.subarray(brace! * 8, brace! * 8 + 8), old.subarray(16, 24));
+    // The rows of its 400 tokens; behind them were rows of none.
+    assert.deepEqual(extended.subarray(0, 3200), old.subarray(0, 3200));
+    // What the base reads as <unk> begins near it, but not the same.
+    const distance = Math.hypot(
+      ...extended.subarray(first * 8, first * 8 + 8).map((x, i) => x - old[16 + i]!),
+    );
+    assert.ok(distance > 0 && distance < 2, `${distance}`);
   }
   const layer = "encoder.block.0.layer.0.SelfAttention.q.weight";
   assert.deepEqual(after.read(layer), before.read(layer));
@@ -112,9 +118,58 @@ test("a base is extended by what its tokenizer cannot write, and opens as a base
     "-o",
     join(workshop.folder, "x"),
   );
+  assert.equal(whole.code, 1, whole.stdout);
   assert.match(whole.stderr, /found that it gives back all of them; use the base as it is/);
   before.dispose();
   after.dispose();
+});
+
+test("train extends a base on the way, trains the rows, and saves them with the adapter", async () => {
+  const base = join(workshop.folder, "lossy");
+  cpSync(workshop.model, base, { recursive: true });
+  for (const name of readdirSync(base).filter((file) => /token/.test(file))) rmSync(join(base, name));
+  copyFileSync(join(GOLDEN, "t5.model"), join(base, "spiece.model"));
+  const train = [
+    "train",
+    "--model",
+    base,
+    "--extend_tokenizer",
+    "4",
+    "--max_steps",
+    "2",
+    "--max_length",
+    "512",
+  ];
+  const at = { cwd: workshop.repository };
+  const { code, stderr } = await run([...train, "--run", "rows", "--learning_rate", "0.01"], at);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /Gave .*lossy \d+ tokens for what it cannot write: ↵ → /);
+  const folder = join(workspaceOf(workshop.repository).runs, "rows");
+  const made = readdirSync(folder).filter((name) => name.startsWith("base-"));
+  assert.equal(made.length, 1);
+  const extended = openWeights(join(folder, made[0]!));
+  const name = "model.embed_tokens.weight";
+  const adapter = openSafetensors(join(folder, "adapter_model.safetensors"));
+  const saved = [...adapter.arrays.values()].find((array) => array.name.includes("embed_tokens"))!;
+  assert.deepEqual(saved.shape, extended.arrays.get(name)!.shape);
+  assert.ok(saved.shape[0]! > 512);
+  const [before, after] = [extended.read(name), adapter.read(saved.name)];
+  const changed = (row: number) =>
+    after.subarray(row * 32, row * 32 + 32).some((x, i) => x !== before[row * 32 + i]);
+  assert.ok(Array.from({ length: saved.shape[0]! - 400 }, (_, i) => 400 + i).some(changed));
+  extended.dispose();
+  adapter.dispose();
+  const merged = await run(["merge", "rows", "-o", join(workshop.folder, "whole")], at);
+  assert.equal(merged.code, 0, merged.stderr);
+  const own = openBase(join(workshop.folder, "whole"));
+  assert.equal(await own.tokenizer.decode(await own.tokenizer.encode(CODE)), CODE);
+  own.source.dispose();
+  const again = await run([...train, "--run", "rows", "--learning_rate", "0.01"], at);
+  assert.equal(again.code, 0, again.stderr);
+  const other = await run([...train.with(4, "5"), "--run", "rows", "--learning_rate", "0.01"], at);
+  assert.match(other.stderr, /extend_tokenizer/);
+  const scratch = await run(["train", "--extend_tokenizer", "4"], at);
+  assert.match(scratch.stderr, /Expected a base of its own with --extend_tokenizer, found scratch/);
 });
 
 function writeSmallT5(folder: string, tokenizerFiles: Record<string, string>): void {

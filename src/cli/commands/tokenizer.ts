@@ -53,7 +53,7 @@ const options = {
     default: null,
     short: "o",
     help: "To train, the file to write, with tokenizer_config.json beside it; to extend, a new or empty folder",
-    unset: "to train, tokenizer.json",
+    unset: "tokenizer.json, to train",
     value: "PATH",
   },
 } as const;
@@ -76,6 +76,7 @@ export const command = defineCommand({
   args: ARGS,
   options,
   examples: [
+    ["tokenizer extend . --model t5-base -o t5-code", "A base that can write line breaks, tabs and braces"],
     [
       'tokenizer inspect "if (a) {" --model SmolLM2-135M',
       "Each token with its id, and whether the text comes back",
@@ -239,7 +240,7 @@ async function extendAction(context: TokenizerContext): Promise<number> {
     words: options.words,
   });
   const { extension, modules, output, vocab_size } = extended;
-  const before = extension.wholeBefore;
+  const { wholeBefore: before, wholeAfter: after } = extension;
   if (options.json) {
     out.json({
       output,
@@ -254,7 +255,10 @@ async function extendAction(context: TokenizerContext): Promise<number> {
   const shown = extension.added.filter(({ count }) => count > 0).slice(0, MOST_SHOWN);
   const rows: [string, string][] = [
     ["output", output],
-    ["came back", `${formatCount(before)} of ${formatCount(texts.length)} files before, all now`],
+    [
+      "came back",
+      `${formatCount(before)} of ${formatCount(texts.length)} files before, ${formatCount(after)} now`,
+    ],
     ["new tokens", formatCount(extension.added.length)],
     ["among them", shown.map(({ token }) => visible(token)).join("  ")],
     ["train with", `--model ${output} --modules_to_save ${modules.join(",")}`],

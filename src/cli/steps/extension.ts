@@ -2,14 +2,21 @@
 // in the embedding and the head for each new token. From then on it is a base like any other.
 
 import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { UserError } from "../../base/errors.ts";
+import { DEFAULT_FORMAT, formats } from "../../dataset/format.ts";
+import { readExamples } from "../../dataset/store.ts";
 import { type Extension, extendTokenizer } from "../../tokenizer/extend.ts";
+import { visible } from "../../tokenizer/inspect.ts";
 import { extendedRows } from "../../tokenizer/rows.ts";
 import { writeModelFolder } from "../../weights/folder.ts";
 import { openWeights } from "../../weights/open.ts";
 import type { ArrayToWrite } from "../../weights/safetensors.ts";
 import type { WeightSource } from "../../weights/source.ts";
+import { textsOf } from "../scratch.ts";
 import { openTokenizerFrom } from "./tokenizer.ts";
+
+const MOST_SHOWN = 24;
 
 /** Arrays whose rows are tokens, in the models that are read here. */
 const BY_TOKEN = [
@@ -52,8 +59,42 @@ export async function extendBase(
   }
 }
 
+export type Wish = { readonly folder: string; readonly words: number; readonly dataset: string };
+
+/** Makes the extended base in `folder` from what the training examples hold; does nothing when it is there, whole. What
+ * was made, in words. */
+export async function ensureExtended(path: string, { folder, words, dataset }: Wish): Promise<string | null> {
+  if (existsSync(join(folder, "config.json"))) return null;
+  const texts = [...textsOf(readExamples(dataset, "train"), formats[DEFAULT_FORMAT])];
+  const { extension } = await extendBase(path, texts, { output: folder, words });
+  const shown = extension.added.filter(({ count }) => count > 0).slice(0, MOST_SHOWN);
+  return `Gave ${path} ${extension.added.length} tokens for what it cannot write: ${shown.map(({ token }) => visible(token)).join(" ")} …`;
+}
+
+/** The modules of a model whose rows are tokens, by their last names. */
+export function tokenModules(path: string): string[] {
+  const source = openWeights(path);
+  try {
+    return modulesOf(byToken(source));
+  } finally {
+    source.dispose();
+  }
+}
+
+function byToken(source: WeightSource): string[] {
+  return [...source.arrays.keys()].filter((name) => BY_TOKEN.some((pattern) => pattern.test(name)));
+}
+
+function modulesOf(names: readonly string[]): string[] {
+  const last = (name: string) => name.replace(/\.(weight|bias)$/, "").replace(/^.*\./, "");
+  const modules = new Set(names.map(last));
+  // A T5's file may spell the embedding that its sides share out for each of them.
+  if (modules.has("shared")) modules.delete("embed_tokens");
+  return [...modules].sort();
+}
+
 function write(source: WeightSource, extension: Extension, output: string): Extended {
-  const names = [...source.arrays.keys()].filter((name) => BY_TOKEN.some((pattern) => pattern.test(name)));
+  const names = byToken(source);
   const rows = Math.max(
     extension.tokenizer.vocabSize,
     ...names.map((name) => source.arrays.get(name)!.shape[0]!),
