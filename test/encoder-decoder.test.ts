@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { readExamples } from "../src/dataset/store.ts";
+import { longt5 } from "../src/models/longt5.ts";
 import { t5 } from "../src/models/t5.ts";
 import { trainBpe } from "../src/tokenizer/train.ts";
 import { initialPairWeights } from "../src/training/encoder-decoder-initial.ts";
@@ -20,18 +21,29 @@ const CONFIG = {
   ...{ feed_forward_proj: "gated-gelu", tie_word_embeddings: false },
 };
 
+const LONG = {
+  ...{ ...CONFIG, model_type: "longt5", architectures: ["LongT5ForConditionalGeneration"] },
+  ...{ encoder_attention_type: "transient-global", local_radius: 47, global_block_size: 16 },
+};
+
 let shop: Workshop;
 let model: string;
+let long: string;
 
 before(async () => {
   shop = await createWorkshop();
-  model = join(shop.folder, "tiny-t5");
   const texts = [...readExamples(shop.dataset, "train")].map(({ old, diff }) => `${old ?? ""}${diff}`);
   const tokenizer = trainBpe(texts, { vocabSize: 512, specialTokens: ["<|end|>"] });
   const ids = { eos_token_id: tokenizer.eosId, pad_token_id: 0, decoder_start_token_id: 0 };
-  const config = { ...CONFIG, ...ids, vocab_size: tokenizer.vocabSize };
-  const arrays = initialPairWeights(t5(config), 1);
-  writeModelFolder(model, { config, arrays, tokenizerFiles: tokenizer.files() });
+  const write = (name: string, build: typeof t5, sizes: Record<string, unknown>) => {
+    const config = { ...sizes, ...ids, vocab_size: tokenizer.vocabSize };
+    const folder = join(shop.folder, name);
+    const arrays = initialPairWeights(build(config), 1);
+    writeModelFolder(folder, { config, arrays, tokenizerFiles: tokenizer.files() });
+    return folder;
+  };
+  model = write("tiny-t5", t5, CONFIG);
+  long = write("tiny-longt5", longt5, LONG);
 });
 
 after(() => shop.dispose());
@@ -85,15 +97,29 @@ test("a LoRA: both formats' files, an evaluation, answers, a merged model that i
   assert.ok(Math.abs(difference) < 0.02, "the merged base begins where the LoRA ended");
 });
 
-test("a bottleneck with an invertible adapter, and every weight", async () => {
-  const bottleneck = await trainAs("pfeiffer", "--adapter", "pfeiffer+inv", "--max_steps", "2");
+test("a bottleneck with an invertible adapter and the embedding, and every weight", async () => {
+  const options = ["--adapter", "pfeiffer+inv", "--modules_to_save", "shared", "--max_steps", "2"];
+  const bottleneck = await trainAs("pfeiffer", ...options);
   assert.equal(bottleneck.code, 0, bottleneck.stderr);
+  assert.ok(readdirSync(runFolder("pfeiffer")).includes("embedding.pt"));
   const { config, model_type } = jsonOf(runFolder("pfeiffer", "adapter_config.json"));
   assert.deepEqual([model_type, config.inv_adapter], ["t5", "nice"]);
   const full = await trainAs("full", "--method", "full", "--optim", "adafactor", "--max_steps", "2");
   assert.equal(full.code, 0, full.stderr);
   assert.ok(readdirSync(runFolder("full", "model")).includes("config.json"));
   const asked = ["suggest", "-m", "Bump version", "package.json", "--run", "full", "--max_new_tokens", "8"];
+  const suggested = await run(asked, { cwd: shop.repository });
+  assert.ok(suggested.code === 0 || suggested.code === 3, suggested.stderr);
+});
+
+test("a LongT5 with the adapter of 2022", async () => {
+  const options = ["--model", long, "--run", "long", "--adapter", "pfeiffer+inv", "--optim", "adafactor"];
+  const pace = ["--max_length", "384", "--per_device_train_batch_size", "2", "--max_steps", "3"];
+  const { code, stderr } = await run(["train", ...options, ...pace], { cwd: shop.repository });
+  assert.equal(code, 0, stderr);
+  const { model_type, model_class } = jsonOf(runFolder("long", "adapter_config.json"));
+  assert.deepEqual([model_type, model_class], ["longt5", "LongT5ForConditionalGeneration"]);
+  const asked = ["suggest", "-m", "Bump version", "package.json", "--run", "long", "--max_new_tokens", "8"];
   const suggested = await run(asked, { cwd: shop.repository });
   assert.ok(suggested.code === 0 || suggested.code === 3, suggested.stderr);
 });

@@ -109,7 +109,7 @@ test("a dry run, on a folder with spiece.model, says what it will take", async (
   const folder = join(shop.folder, "tiny-pieces");
   const config = { ...CONFIG, vocab_size: 1000 };
   mkdirSync(folder);
-  writeModelFolder(folder, { config, arrays: weightsOf(config), tokenizerFiles: new Map() });
+  writeModelFolder(folder, { config, arrays: weightsOf(config), tokenizerFiles: {} });
   copyFileSync(new URL("golden/tokenizers/xlnet.model", import.meta.url), join(folder, "spiece.model"));
   const options = ["--adapter", "pfeiffer", "--max_steps", "4", "--dry_run", "--json"];
   const { code, stdout, stderr } = await run(

@@ -28,16 +28,16 @@ function qwen(model_class: string): HubModel {
 }
 
 /** What an attention has of T5's, and its other two switches on the feed-forward layer: the gate's second, or the only. */
-function t5(): HubModel {
+function t5(model_class: string, encoder: readonly string[]): HubModel {
   const attended = (place: string) => ["q", "k", "v"].map((letter) => [`${place}.${letter}`, letter]);
   const fed = (place: string) => [
     [`${place}.DenseReluDense.wi`, "intermediate_lora"],
     [`${place}.DenseReluDense.wi_1`, "intermediate_lora"],
     [`${place}.DenseReluDense.wo`, "output_lora"],
   ];
-  const attentions = ["layer.0.SelfAttention", "layer.1.EncDecAttention"].flatMap(attended);
+  const attentions = [...encoder, "layer.0.SelfAttention", "layer.1.EncDecAttention"].flatMap(attended);
   return {
-    model_class: "T5ForConditionalGeneration",
+    model_class,
     joins: Object.fromEntries([0, 1, 2].map((i) => [`layer.${i}`, `layer.${i}.adapters`])),
     // Only the encoder has one.
     ...{ invertible: "encoder.", inverse: false },
@@ -45,7 +45,7 @@ function t5(): HubModel {
   };
 }
 
-/** It is reached as Qwen is, with a description that test/golden/xlnet/interface.py has; its attention takes no LoRA. */
+/** Adapters has none: names of its plug-in interface, which docs/python/xlnet_adapters.py fills in; no LoRA there. */
 function xlnet(): HubModel {
   return {
     model_class: "XLNetLMHeadModel",
@@ -64,7 +64,15 @@ const models: ReadonlyMap<string, HubModel> = new Map([
   ],
   ["qwen2", qwen("Qwen2ForCausalLM")],
   ["qwen3", qwen("Qwen3ForCausalLM")],
-  ["t5", t5()],
+  ["t5", t5("T5ForConditionalGeneration", [])],
+  // adapters has none: T5's names, which docs/python/longt5_adapters.py teaches it.
+  [
+    "longt5",
+    t5("LongT5ForConditionalGeneration", [
+      "layer.0.LocalSelfAttention",
+      "layer.0.TransientGlobalSelfAttention",
+    ]),
+  ],
   ["xlnet", xlnet()],
 ]);
 

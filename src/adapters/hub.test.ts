@@ -106,7 +106,7 @@ test("rsLoRA becomes the alpha of the same scale, a DoRA's scale goes into B", (
 test("what has no place in these files is named", () => {
   for (const [text, sentence] of [
     ["lora", /no place for a LoRA on self_attn.o_proj, mlp.gate_proj$/],
-    ["pfeiffer[modules_to_save=[embed_tokens, lm_head]]", /no place for modules_to_save embed_tokens$/],
+    ["pfeiffer[modules_to_save=[norm, lm_head]]", /no place for modules_to_save norm$/],
   ] as const) {
     assert.throws(
       () => written(text),

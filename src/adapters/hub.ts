@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
 import { readJson } from "../base/files.ts";
-import { openPytorch, writePytorch } from "../weights/pytorch.ts";
+import { BARE, openPytorch, writePytorch } from "../weights/pytorch.ts";
 import { openSafetensors, writeSafetensors } from "../weights/safetensors.ts";
 import type { Adapter, TrainedArray } from "./adapter.ts";
 import { biasedTargets, type HubLayers, hubConfig, parseHubConfig, unplacedTargets } from "./hub-config.ts";
@@ -24,6 +24,8 @@ const HEAD_FILES = ["pytorch_model_head.bin", "model_head.safetensors"] as const
 /** What the files say that wrote them: the version whose keys and meanings they have. */
 const VERSION = "adapters.1.3.0";
 const HEAD = "lm_head.weight";
+/** What `load_embeddings` opens, beside the adapter. */
+const EMBEDDING_FILE = "embedding.pt";
 
 /** How the files call what they belong to. */
 export type HubFacts = {
@@ -34,7 +36,8 @@ export type HubFacts = {
 
 /** Why AdapterHub's files cannot hold an adapter; nothing where they can. */
 export function hubProblems({ config }: Pick<Adapter, "config">, model: HubLayers): string[] {
-  const saved = config.modules_to_save.filter((name) => name !== "lm_head");
+  const own = ["lm_head", ...(config.kind === "lora" ? [] : separateEmbedding(model))];
+  const saved = config.modules_to_save.filter((name) => !own.includes(name));
   const unplaced = config.kind === "lora" ? unplacedTargets(config, model) : [];
   const biased = config.kind === "lora" ? biasedTargets(config, model) : [];
   return [
@@ -42,6 +45,14 @@ export function hubProblems({ config }: Pick<Adapter, "config">, model: HubLayer
     ...(unplaced.length > 0 ? [`no place for a LoRA on ${unplaced.join(", ")}`] : []),
     ...(biased.length > 0 ? [`a DoRA on ${biased.join(", ")}, whose bias adapters would scale too`] : []),
   ];
+}
+
+/** The embedding's module where it is not the head too: `load_embeddings` puts another in its place, and leaves the head.
+ * A LoRA's goes into PEFT's files, which need no second call. */
+function separateEmbedding({ embeddingParameter: { name }, headParameters }: HubLayers): string[] {
+  return headParameters.some((parameter) => parameter.name === name)
+    ? []
+    : [name.replace(/^.*?([^.]+)\.weight$/, "$1")];
 }
 
 /** Writes the folder; the config comes last, so that a folder with a config is whole. */
@@ -54,6 +65,8 @@ export function writeHub(folder: string, adapter: Adapter, { model, name, model_
   const { model_class } = hubModelOf(model_type);
   const shared = { hidden_size, model_class, model_name, model_type, version: VERSION };
   writeBoth(folder, ADAPTER_FILES, hubArrays(adapter, model, name));
+  const embedding = adapter.arrays.get(model.embeddingParameter.name);
+  if (embedding) writePytorch(join(folder, EMBEDDING_FILE), new Map([[BARE, embedding]]));
   const head = adapter.arrays.get(HEAD);
   if (head) {
     writeBoth(folder, HEAD_FILES, new Map([[HEAD, head]]));
@@ -75,7 +88,8 @@ function writeBoth(
 /** Arrays under AdapterHub's names; a DoRA's scale goes into B, a magnitude becomes a column. */
 function hubArrays({ config, arrays }: Adapter, model: HubLayers, name: string): Map<string, TrainedArray> {
   const scale = config.kind === "lora" && config.use_dora ? loraScale(config) : 1;
-  const own = [...arrays].filter(([key]) => key !== HEAD);
+  const outside = [HEAD, model.embeddingParameter.name];
+  const own = [...arrays].filter(([key]) => !outside.includes(key));
   return new Map(
     own.map(([key, { shape, data }]): [string, TrainedArray] => {
       const hub = hubName(key, model, name);
@@ -124,9 +138,11 @@ export function readHub(folder: string, model: HubLayers): Adapter {
   const source = openEither(folder, ADAPTER_FILES);
   try {
     const arrays = readArrays(source, { config, model, name: String(file.name) });
-    const head = readHead(folder);
-    if (!head) return { config, arrays };
-    return { config: { ...config, modules_to_save: ["lm_head"] }, arrays: arrays.set(HEAD, head) };
+    const [head, embedding] = [readHead(folder), readEmbedding(folder, config, model)];
+    if (head) arrays.set(HEAD, head);
+    if (embedding) arrays.set(model.embeddingParameter.name, embedding);
+    const modules_to_save = [...(embedding ? separateEmbedding(model) : []), ...(head ? ["lm_head"] : [])];
+    return { config: { ...config, modules_to_save }, arrays };
   } finally {
     source.dispose();
   }
@@ -166,6 +182,18 @@ function plainName(key: string): string {
     .replace(/^(?:base_model|model|transformer)\./, "")
     .replace(LEGACY, "adapters")
     .replace("invertible_lang_adapters", "invertible_adapters");
+}
+
+/** A trained embedding, if the folder has one and the model can take it. */
+function readEmbedding(folder: string, { kind }: Adapter["config"], model: HubLayers): TrainedArray | null {
+  const path = join(folder, EMBEDDING_FILE);
+  if (kind === "lora" || !existsSync(path) || separateEmbedding(model).length === 0) return null;
+  const source = openPytorch(path);
+  try {
+    return { shape: source.arrays.get(BARE)?.shape ?? [], data: source.read(BARE) };
+  } finally {
+    source.dispose();
+  }
 }
 
 /** A static head's weights, if the folder has them. */

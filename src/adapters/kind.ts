@@ -22,6 +22,8 @@ export type Chain = {
 export type Layers = Chain & {
   readonly embeddingParameter: Parameter;
   readonly headParameters: readonly Parameter[];
+  /** What else there is, by full name, which no adapter changes. */
+  readonly moreParameters?: readonly Parameter[];
   /** Of a chain that is not the whole network: its place in it. */
   readonly within?: Within;
 };

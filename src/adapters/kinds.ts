@@ -68,9 +68,7 @@ type Saved = { readonly block: readonly Parameter[]; readonly outer: readonly Pa
 function savedOf({ modules_to_save }: AdapterConfig, model: Layers): Saved {
   if (modules_to_save.length === 0) return { block: [], outer: [] };
   const { embeddingParameter, headParameters } = model;
-  // Of an encoder and a decoder PEFT would copy the embedding that they share, and neither would look at the copy.
   const outer = new Map([embeddingParameter, ...headParameters].map((p) => [p.name, p]));
-  if (model.within) outer.delete(embeddingParameter.name);
   const modules = [
     ...modulesOf(blockParametersOf(model), "block"),
     ...modulesOf([...outer.values()], "outer"),

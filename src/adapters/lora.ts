@@ -13,6 +13,7 @@ import {
   reshape,
   scaled,
   split,
+  transpose,
 } from "../graph/build.ts";
 import { constant, int64s, type Tensor } from "../graph/tensor.ts";
 import type { LoraConfig } from "./adapter.ts";
@@ -114,7 +115,7 @@ type Joined = {
   readonly scale: number;
 };
 
-/** The same for layers whose products are one: their A's under each other, their B's as blocks of one matrix. */
+/** The same for layers whose products are one: their A's under each other, their B's as blocks of one matrix [r of all, out]. */
 function joined(
   x: Tensor,
   { names, own, together, scale }: Joined,
@@ -129,16 +130,17 @@ function joined(
   );
   const width = hidden.shape[1]!;
   const outs = outputsOf(model, names);
-  let column = 0;
-  const rows = names.map((name, i) => {
+  let row = 0;
+  // Turned: so their gradients too come from products whose first operand is the narrow one.
+  const columns = names.map((name, i) => {
     if (!own.includes(name))
-      return constant("float32", [outs[i]!, width], new Float32Array(outs[i]! * width));
-    const b = parameter(`${name}.lora_B.weight`);
-    const before = column;
-    column += b.shape[1]!;
-    return before === 0 && column === width ? b : apply("Pad", [b, int64s([0, before, 0, width - column])]);
+      return constant("float32", [width, outs[i]!], new Float32Array(outs[i]! * width));
+    const b = transpose(parameter(`${name}.lora_B.weight`), [1, 0]);
+    const before = row;
+    row += b.shape[0]!;
+    return before === 0 && row === width ? b : apply("Pad", [b, int64s([before, 0, width - row, 0])]);
   });
-  return apply("Gemm", [hidden, concat(rows, 0), together], { transB: 1, alpha: scale });
+  return apply("Gemm", [hidden, concat(columns, 1), together], { alpha: scale });
 }
 
 /** m/‖W + s·BA‖ as [1, out]; of frozen arrays it is what stands in m's place. */

@@ -66,6 +66,20 @@ test("of many differences the first eight are shown and the rest counted", () =>
   assert.match(message, /; and 4 more$/);
 });
 
+test("arrays by other names: what is missing and what is there instead are both shown", () => {
+  const message = refusal(
+    changed((arrays) => {
+      for (const [name, array] of [...arrays]) {
+        arrays.delete(name);
+        arrays.set(name.replace("model.", "transformer."), array);
+      }
+    }),
+  );
+  assert.match(message, /found 24 arrays that differ: model\.layers\.0\..* is missing; /);
+  assert.equal(message.match(/; transformer\.layers\.\S+ is unknown/g)?.length, 4);
+  assert.match(message, /; and 16 more$/);
+});
+
 test("arrays of another rank than the config says do not fit", () => {
   const { arrays } = create("lora[r=3]");
   assert.match(

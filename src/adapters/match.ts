@@ -6,6 +6,8 @@ import type { Adapter } from "./adapter.ts";
 import type { Adaptable } from "./kind.ts";
 import { allArrays } from "./kinds.ts";
 
+const SHOWN = 8;
+
 type Shaped = { readonly shape: readonly number[] };
 
 /** Throws one `UserError` that names every mismatch between an adapter and a model. */
@@ -19,16 +21,23 @@ export function requireArrays(
   found: ReadonlyMap<string, Shaped>,
 ): void {
   const known = new Set(wanted.map(({ name }) => name));
-  const problems = wanted.flatMap(({ name, shape }) => {
+  const wrong = wanted.flatMap(({ name, shape }) => {
     const array = found.get(name);
     if (!array) return [`${name} is missing`];
     return array.shape.join() === shape.join() ? [] : [`${name} is [${array.shape}], expected [${shape}]`];
   });
-  problems.push(...[...found.keys()].filter((name) => !known.has(name)).map((name) => `${name} is unknown`));
-  if (problems.length === 0) return;
-  const shown =
-    problems.slice(0, 8).join("; ") + (problems.length > 8 ? `; and ${problems.length - 8} more` : "");
+  const unknown = [...found.keys()].filter((name) => !known.has(name)).map((name) => `${name} is unknown`);
+  const count = wrong.length + unknown.length;
+  if (count === 0) return;
   throw new UserError(
-    `Expected an adapter made for this model, found ${problems.length} arrays that differ: ${shown}`,
+    `Expected an adapter made for this model, found ${count} arrays that differ: ${firstOf(wrong, unknown)}`,
   );
+}
+
+/** Of many differences those shown: some of either sort, as what is missing may be there by another name. */
+function firstOf(wrong: readonly string[], unknown: readonly string[]): string {
+  const others = unknown.slice(0, Math.max(SHOWN / 2, SHOWN - wrong.length));
+  const shown = [...wrong.slice(0, SHOWN - others.length), ...others];
+  const left = wrong.length + unknown.length - shown.length;
+  return shown.join("; ") + (left > 0 ? `; and ${left} more` : "");
 }

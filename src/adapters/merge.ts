@@ -54,8 +54,8 @@ function everyParameter(model: Adaptable): Parameter[] {
   );
   const chained = isTwofold(model) ? [model.encoder, model.decoder] : [];
   const positions = chained.flatMap(({ positionParameters }) => positionParameters);
-  const { embeddingParameter, headParameters } = chainsOf(model)[0]!;
-  const all = [embeddingParameter, ...positions, ...blocks, ...headParameters];
+  const { embeddingParameter, headParameters, moreParameters = [] } = chainsOf(model)[0]!;
+  const all = [embeddingParameter, ...moreParameters, ...positions, ...blocks, ...headParameters];
   return [...new Map(all.map((parameter) => [parameter.name, parameter])).values()];
 }
 

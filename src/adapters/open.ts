@@ -8,9 +8,11 @@ import { readJson } from "../base/files.ts";
 import type { Adapter, TrainedArray } from "./adapter.ts";
 import { readHub } from "./hub.ts";
 import type { HubLayers } from "./hub-config.ts";
+import { isTwofold } from "./kind.ts";
 import { requireMatch } from "./match.ts";
 import { readOwnFacts } from "./own.ts";
 import { readPeft } from "./peft.ts";
+import { fromPeft } from "./peft-embedding.ts";
 import { scaleAdapter } from "./scale.ts";
 
 /** A base as it is opened; `source` says which weights it has, where that is to be compared. */
@@ -50,6 +52,7 @@ export function tiedName({ embeddingParameter, headParameters }: HubLayers): str
 }
 
 function readTied(folder: string, model: HubLayers): Adapter {
+  if (isTwofold(model)) return fromPeft(readPeft(folder), { model, folder });
   const { config, arrays, tied } = readPeft(folder);
   const embedding = tiedName(model);
   if (embedding !== undefined && arrays.has(embedding) && !tied) {

@@ -11,6 +11,7 @@ import { isTwofold } from "./kind.ts";
 import { tiedName } from "./open.ts";
 import { writeOwnFacts } from "./own.ts";
 import { writePeft } from "./peft.ts";
+import { asPeftHasIt } from "./peft-embedding.ts";
 
 /** What the files say beside the adapter itself. */
 export type SaveFacts = {
@@ -27,7 +28,7 @@ export type SaveFacts = {
 /** Names in a run's folder that `saveAdapter` may write. */
 export const savedNames = [
   ...["adapter_config.json", "adapter_model.safetensors", "adapterhub", "codefudge_adapter.json"],
-  ...["pytorch_adapter.bin", "adapter.safetensors"],
+  ...["pytorch_adapter.bin", "adapter.safetensors", "embedding.pt"],
   ...["head_config.json", "pytorch_model_head.bin", "model_head.safetensors"],
 ] as const;
 
@@ -55,8 +56,9 @@ export function saveAdapter(folder: string, adapter: Adapter, facts: SaveFacts):
   }
   const { base, revision = null } = facts;
   const task_type = isTwofold(model) ? "SEQ_2_SEQ_LM" : "CAUSAL_LM";
-  const where = { base_model_name_or_path: base, revision, task_type, tied: tiedName(model) } as const;
-  writePeft(folder, { config, arrays }, where);
+  const tied = isTwofold(model) ? undefined : tiedName(model);
+  const where = { base_model_name_or_path: base, revision, task_type, tied } as const;
+  writePeft(folder, asPeftHasIt({ config, arrays }, model), where);
   if (!findHubModel(model.model_type) || hubProblems(adapter, model).length > 0) return [folder];
   const second = join(folder, "adapterhub", facts.name);
   writeHub(second, adapter, hub);

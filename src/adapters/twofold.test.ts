@@ -9,13 +9,14 @@ import { after, test } from "node:test";
 import { sizeOf } from "../base/dtype.ts";
 import { createRandom } from "../base/random.ts";
 import { t5 } from "../models/t5.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
 import type { Adapter } from "./adapter.ts";
 import { createAdapter } from "./create.ts";
 import { writeHub } from "./hub.ts";
 import { allArrays } from "./kinds.ts";
 import { openAdapter } from "./open.ts";
 import { parseAdapter } from "./options.ts";
-import { saveAdapter } from "./save.ts";
+import { requireSavable, saveAdapter } from "./save.ts";
 
 const root = mkdtempSync(join(tmpdir(), "codefudge-twofold-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -33,11 +34,12 @@ const base = t5({
   },
   ...{ feed_forward_proj: "gated-gelu", tie_word_embeddings: false },
 });
-const small = t5({
+const SMALL = {
   ...{ vocab_size: 40, d_model: 16, d_kv: 4, d_ff: 20, num_layers: 2, num_decoder_layers: 3, num_heads: 2 },
   feed_forward_proj: "gated-gelu",
-});
-const read = (name: string) => new Float32Array(name === "shared.weight" ? 40 * 16 : 0);
+};
+const small = t5({ ...SMALL, tie_word_embeddings: false });
+const read = (name: string) => new Float32Array(/^(shared|lm_head)/.test(name) ? 40 * 16 : 0);
 
 function make(text: string, model = small): Adapter {
   return createAdapter(parseAdapter(text), { model, read }, createRandom(1));
@@ -74,7 +76,52 @@ test("places: joins by role, layers by number within a chain (LoRA) or over both
     name: "UserError",
     message: /Expected target_modules among q, k, v, o, wi_0, wi_1, wo, found q_proj/,
   });
-  assert.throws(() => make("lora[modules_to_save=[shared]]"), { name: "UserError", message: /found shared/ });
+});
+
+test("the embedding that both share: a copy in PEFT's files for each that has one, and one again when read", () => {
+  const tied = t5({ ...SMALL, tie_word_embeddings: true });
+  for (const [model, modules, copies] of [
+    [small, ["embed_tokens"], 2],
+    [tied, ["embed_tokens", "lm_head"], 3],
+  ] as const) {
+    const adapter = make("lora[target_modules=[q], modules_to_save=[shared]]", model);
+    const embedding = adapter.arrays.get("shared.weight")!;
+    embedding.data.forEach((_, i) => {
+      embedding.data[i] = i % 7;
+    });
+    const folder = join(root, `shared${copies}`);
+    const facts = { model, name: "codefudge", base: null, base_sha256: "0".repeat(64) };
+    assert.deepEqual(saveAdapter(folder, adapter, facts), [folder]);
+    const written = JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8"));
+    assert.deepEqual([written.modules_to_save, written.ensure_weight_tying], [modules, false]);
+    const file = openSafetensors(join(folder, "adapter_model.safetensors"));
+    const names = [...file.arrays.keys()].filter((name) => !name.includes("lora"));
+    file.dispose();
+    assert.equal(names.length, copies);
+    const again = openAdapter(folder, { model, read });
+    assert.deepEqual([...again.arrays.keys()].sort(), [...adapter.arrays.keys()].sort());
+    assert.deepEqual(again.arrays.get("shared.weight"), embedding);
+    assert.deepEqual(again.config.modules_to_save, ["shared"]);
+  }
+  assert.throws(
+    () => requireSavable(parseAdapter("pfeiffer[modules_to_save=[shared]]"), tied),
+    /no place for modules_to_save shared/,
+  );
+});
+
+test("with a bottleneck the embedding of an untied model is the file that load_embeddings opens", () => {
+  const adapter = make("pfeiffer[modules_to_save=[shared, lm_head]]");
+  const embedding = adapter.arrays.get("shared.weight")!;
+  embedding.data.forEach((_, i) => {
+    embedding.data[i] = i % 5;
+  });
+  const folder = join(root, "embedding");
+  saveAdapter(folder, adapter, { model: small, name: "codefudge", base: null, base_sha256: "0".repeat(64) });
+  assert.ok(statSync(join(folder, "embedding.pt")).size > 4 * embedding.data.length);
+  const again = openAdapter(folder, { model: small, read });
+  assert.deepEqual(again.config.modules_to_save, ["shared", "lm_head"]);
+  assert.deepEqual(again.arrays.get("shared.weight"), embedding);
+  assert.deepEqual([...again.arrays.keys()].sort(), [...adapter.arrays.keys()].sort());
 });
 
 test("files: what AdapterHub has no place for is written as PEFT's alone, and both are read back", () => {

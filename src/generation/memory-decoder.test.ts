@@ -2,7 +2,7 @@
 // an answer, and 64 greedy ids, beyond where the cache grows.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Adapter } from "../adapters/adapter.ts";
 import { openAdapter } from "../adapters/open.ts";
@@ -63,7 +63,7 @@ for (const variant of ["v1.0", "v1.1"]) {
 }
 
 for (const name of readdirSync(`${GOLDEN}kinds`)) {
-  if (!existsSync(`${GOLDEN}kinds/${name}/adapter`)) continue;
+  if (name.endsWith(".json")) continue;
   test(`${name}: logits of an answer`, async () => {
     const decoder = open(json(`kinds/${name}/expected.json`).base, `kinds/${name}/adapter`);
     const { ids, promptLength } = sequences[batch[0]];

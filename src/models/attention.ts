@@ -71,6 +71,14 @@ type Attended = {
   readonly values: Tensor;
 };
 
+/** Blocks of so many rows. */
+function rowsOf(length: number, size: number): Rows[] {
+  return Array.from({ length: Math.ceil(length / size) }, (_, i) => ({
+    start: i * size,
+    end: Math.min(length, (i + 1) * size),
+  }));
+}
+
 /** Queries from `start` to `end`, which attend to keys from the first to `end`. */
 type Rows = { readonly start: number; readonly end: number };
 
@@ -81,17 +89,18 @@ type Rows = { readonly start: number; readonly end: number };
 function attendInBlocks(attended: Attended): Tensor {
   const { queries, keys, values } = attended;
   const length = queries.shape[2]!;
-  const rows: Rows[] = [];
-  for (let start = 0; start < length; start += BLOCK)
-    rows.push({ start, end: Math.min(length, start + BLOCK) });
-  const masks = new Map(rows.map(({ start, end }) => [end - start, causalMask(end - start)]));
+  const isLong = length > LONG;
+  const rows = rowsOf(length, isLong ? OTHER_BLOCK : BLOCK);
+  const counts = [...rows, ...rowsOf(length, BLOCK)].map(({ start, end }) => end - start);
+  const masks = new Map([...new Set(counts)].map((count) => [count, causalMask(count)]));
   const forward = { ...attended, rows, masks };
   const weights = rows.map((block) => probabilities(forward, block, slice(queries, 2, rangeOf(block))));
   const mixed = concat(
     weights.map((p, i) => matMul(p, slice(values, 2, [0, rows[i]!.end]))),
     2,
   );
-  const rule = (dy: Tensor) => attentionGradients({ ...forward, mixed, weights }, dy);
+  const rule = (dy: Tensor) =>
+    attentionGradients({ ...forward, mixed, weights: isLong ? null : weights }, dy);
   return withPullback(mixed, { of: [queries, keys, values], rule });
 }
 
@@ -115,6 +124,12 @@ function causalMask(count: number): Tensor {
   return constant("float32", [count, count], values);
 }
 
+/**
+ * Rows of a block in the forward pass of what is computed again on the way back: a runtime keeps memory for the next
+ * tensor of the same size, and with equal ones that of every block would be kept from one pass to the other.
+ */
+const OTHER_BLOCK = 120;
+
 /** From this length on probabilities are computed again on the way back: held, they grow with its square. */
 const LONG = 1024;
 
@@ -122,11 +137,13 @@ type Forward = Attended &
   Scored & {
     readonly mixed: Tensor;
     readonly rows: readonly Rows[];
-    readonly weights: readonly Tensor[];
+    /** Probabilities of each block; `null` where they are to be computed again. */
+    readonly weights: readonly Tensor[] | null;
   };
 
 function attentionGradients(forward: Forward, dy: Tensor): [Tensor, Tensor, Tensor] {
-  const { queries, keys, values, mixed, rows } = forward;
+  const { queries, keys, values, mixed, weights: held } = forward;
+  const rows = rowsOf(queries.shape[2]!, BLOCK);
   const turned = (x: Tensor) => transpose(x, [0, 1, 3, 2]);
   const delta = apply("ReduceSum", [mul(dy, mixed), int64s([3])], { keepdims: 1 });
   // Turned once instead of in every product: the narrow operands, never a block of scores.
@@ -137,22 +154,22 @@ function attentionGradients(forward: Forward, dy: Tensor): [Tensor, Tensor, Tens
     valuesT: turned(values),
     delta,
   };
-  const isLong = queries.shape[2]! > LONG;
-  const again = isLong ? recomputed(forward) : null;
+  const again = held === null ? recomputed(forward) : null;
   const ownOf = (i: number) => [again?.queries ?? queries, dy].map((x) => slice(x, 2, rangeOf(rows[i]!)));
   const dq: Tensor[] = [];
   let sums: readonly Tensor[] = [];
-  let own = ownOf(0);
-  rows.forEach((block, i) => {
-    const weights = again ? probabilities(again, block, own[0]!) : forward.weights[i]!;
-    const part = blockGradients({ ...all, weights, dy: own[1]! }, block);
-    const sum = [part.dk, part.dvT].map((x, k) => (sums[k] ? addPrefix(sums[k], x) : x));
-    const next = rows[i + 1] ? ownOf(i + 1) : [];
-    const done = isLong ? inOneStep([part.dq, ...sum, ...next]) : [part.dq, ...sum, ...next];
-    dq.push(done[0]!);
+  // From the last to the first: a block needs less memory than the one after it, whose memory it can have.
+  let own = ownOf(rows.length - 1);
+  for (let i = rows.length - 1; i >= 0; i--) {
+    const weights = again ? probabilities(again, rows[i]!, own[0]!) : held![i]!;
+    const part = blockGradients({ ...all, weights, dy: own[1]! }, rows[i]!);
+    const sum = [part.dk, part.dvT].map((x, k) => (sums[k] ? addToPrefix(sums[k], x) : x));
+    const next = i > 0 ? ownOf(i - 1) : [];
+    const done = again ? inOneStep([part.dq, ...sum, ...next]) : [part.dq, ...sum, ...next];
+    dq.unshift(done[0]!);
     sums = done.slice(1, 3);
     own = done.slice(3);
-  });
+  }
   return [concat(dq, 2), sums[0]!, turned(sums[1]!)];
 }
 
@@ -192,11 +209,11 @@ function inOneStep(tensors: readonly Tensor[]): Tensor[] {
   return split(flat, sizes, 0).map((x, i) => reshape(x, tensors[i]!.shape));
 }
 
-/** The sum of two tensors along whose last axis the second goes on where the first ends. */
-function addPrefix(sum: Tensor, part: Tensor): Tensor {
-  const held = sum.shape[3]!;
-  const [met, own] = split(part, [held, part.shape[3]! - held], 3);
-  return concat([add(sum, met!), own!], 3);
+/** A sum to whose beginning along the last axis another part is added. */
+function addToPrefix(sum: Tensor, part: Tensor): Tensor {
+  const met = part.shape[3]!;
+  const [first, rest] = split(sum, [met, sum.shape[3]! - met], 3);
+  return concat([add(first!, part), rest!], 3);
 }
 
 type Range = readonly [number, number];

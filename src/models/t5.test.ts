@@ -4,7 +4,10 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { createAdapter } from "../adapters/create.ts";
+import { parseAdapter } from "../adapters/options.ts";
 import { readPeft } from "../adapters/peft.ts";
+import { createRandom } from "../base/random.ts";
 import { openNetwork } from "../training/network.ts";
 import { openFolder } from "../weights/folder.ts";
 import { requireParameters } from "../weights/match.ts";
@@ -75,6 +78,27 @@ for (const variant of ["v1.0", "v1.1"]) {
       await network.dispose();
     });
   }
+}
+
+for (const variant of ["v1.0", "v1.1"]) {
+  test(`${variant}: an embedding trained beside a LoRA gets the gradient that it has in full training`, async () => {
+    const { config, read } = openFolder(`${GOLDEN}${variant}`);
+    const model = t5(config);
+    const text = "lora[target_modules=[q], modules_to_save=[shared]]";
+    const adapter = createAdapter(parseAdapter(text), { model, read }, createRandom(1));
+    const device = { threads: 1, arena: true };
+    const network = openNetwork({ model, read, adapter, trainable: "adapter", device });
+    const sequences = pairs.map(({ source, answer }) => ({
+      ids: Int32Array.from([...source, ...answer]),
+      promptLength: source.length,
+    }));
+    const tokens = pairs.reduce((sum, { answer }) => sum + answer.length, 0);
+    for (const batch of network.pack(sequences, 2)) await network.accumulate(batch);
+    const found = network.trained.get("shared.weight")!.gradient.map((value) => value / tokens);
+    const golden = openSafetensors(`${GOLDEN}${variant}/full_gradients.safetensors`);
+    assert.ok(relative(found, golden.read("shared.weight")) < 1e-4);
+    await network.dispose();
+  });
 }
 
 test("settings: tied or not, scaled or not, in the spellings of transformers 4 and 5", () => {

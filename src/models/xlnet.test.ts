@@ -105,6 +105,7 @@ test("settings: names of either generation, and what is not computed is refused"
     { d_head: 8 },
     { ff_activation: "swish" },
     { n_head: 3 },
+    { d_model: 33, n_head: 3 },
   ]) {
     assert.throws(() => xlnet({ ...least, ...wrong }), { name: "UserError" });
   }

@@ -71,6 +71,10 @@ export type XLNet = {
   readonly embeddingParameter: Parameter;
   /** What every query row starts from, [1, 1, hidden_size]. */
   readonly queryParameter: Parameter;
+  /** By full name what tells segments apart: there is one, and what it adds to a query's scores is the same for every key. */
+  readonly idleParameters: readonly Parameter[];
+  /** Both of these: all that is neither a block's nor embedding or head. */
+  readonly moreParameters: readonly Parameter[];
   readonly blockPrefix: (layer: number) => string;
   readonly blockParameters: readonly Parameter[];
   readonly linears: readonly Parameter[];
@@ -87,12 +91,14 @@ export function parseXLNetConfig(file: ConfigFile): XLNetConfig {
   refuse(file, "attn_type", ["bi", null]);
   refuse(file, "bi_data", [false, null]);
   const d_model = integerOf(file, "d_model");
+  // Waves of distances are halves of sines and cosines.
+  if (d_model % 2 !== 0) refuse(file, "d_model", [d_model - 1, d_model + 1]);
   const n_head = integerOf(file, "n_head");
   refuse({ d_head: file.d_head ?? d_model / n_head }, "d_head", [d_model / n_head]);
   return {
     vocab_size: integerOf({ vocab_size: file.vocab_size ?? file.n_token }, "vocab_size"),
     d_model,
-    n_layer: integerOf({ num_hidden_layers: file.n_layer }, "num_hidden_layers"),
+    n_layer: integerOf({ num_hidden_layers: file.n_layer ?? file.num_hidden_layers }, "num_hidden_layers"),
     n_head,
     d_head: integerOf({ d_head: d_model / n_head }, "d_head"),
     d_inner: integerOf(file, "d_inner"),
@@ -109,6 +115,8 @@ export function xlnet(file: ConfigFile): XLNet {
   const { d_model: d, d_inner, vocab_size } = config;
   const embedding = "transformer.word_embedding.weight";
   const headWeight = config.tie_word_embeddings ? embedding : "lm_loss.weight";
+  const queryParameter = { name: "transformer.mask_emb", shape: [1, 1, d] };
+  const idle = idleParameters(config);
   return {
     kind: "two-stream",
     model_type: "xlnet",
@@ -118,8 +126,10 @@ export function xlnet(file: ConfigFile): XLNet {
     max_position_embeddings: Infinity,
     attention: config,
     embeddingParameter: { name: embedding, shape: [vocab_size, d] },
-    queryParameter: { name: "transformer.mask_emb", shape: [1, 1, d] },
-    blockPrefix: (layer) => `transformer.layer.${layer}.`,
+    queryParameter,
+    idleParameters: idle,
+    moreParameters: [queryParameter, ...idle],
+    blockPrefix: prefixOf,
     blockParameters: blockParameters(config),
     linears: [
       { name: "ff.layer_1", shape: [d_inner, d] },
@@ -139,10 +149,17 @@ export function xlnet(file: ConfigFile): XLNet {
   };
 }
 
-/**
- * All but what tells segments apart (`r_s_bias`, `seg_embed`): there is one segment, and what it adds to the scores of a
- * query is the same for every key.
- */
+function prefixOf(layer: number): string {
+  return `transformer.layer.${layer}.`;
+}
+
+function idleParameters({ n_layer, n_head, d_head }: XLNetConfig): Parameter[] {
+  return Array.from({ length: n_layer }, (_, layer) => [
+    { name: `${prefixOf(layer)}rel_attn.r_s_bias`, shape: [n_head, d_head] },
+    { name: `${prefixOf(layer)}rel_attn.seg_embed`, shape: [2, n_head, d_head] },
+  ]).flat();
+}
+
 function blockParameters({ d_model: d, n_head, d_head, d_inner }: XLNetConfig): Parameter[] {
   return [
     ...["q", "k", "v", "o", "r"].map((name) => ({ name: `rel_attn.${name}`, shape: [d, n_head, d_head] })),
@@ -274,6 +291,6 @@ export function xlnetParameters(model: XLNet): Parameter[] {
   const blocks = Array.from({ length: model.num_hidden_layers }, (_, layer) =>
     model.blockParameters.map(({ name, shape }) => ({ name: model.blockPrefix(layer) + name, shape })),
   ).flat();
-  const all = [model.embeddingParameter, model.queryParameter, ...blocks, ...model.headParameters];
+  const all = [model.embeddingParameter, ...model.moreParameters, ...blocks, ...model.headParameters];
   return [...new Map(all.map((parameter) => [parameter.name, parameter])).values()];
 }

@@ -18,8 +18,9 @@ function sourceLength({ ids, promptLength }: Sequence): number {
   return Math.min(Math.max(1, promptLength), ids.length);
 }
 
-function answerLength(sequence: Sequence): number {
-  return sequence.ids.length - sourceLength(sequence);
+/** One place more than the answer: the last row is nobody's, and the filling of targets can point at it. */
+function givenLength(sequence: Sequence): number {
+  return sequence.ids.length - sourceLength(sequence) + 1;
 }
 
 /** Sequences packed into batches of at most `rows`, near lengths together; owners index `sequences`. */
@@ -28,7 +29,7 @@ export function packPairs(sequences: readonly Sequence[], rows: number, start: n
     bucketOf(length(sequences[a]!)) - bucketOf(length(sequences[b]!));
   const order = sequences
     .map((_, i) => i)
-    .sort((a, b) => by(sourceLength, a, b) || by(answerLength, a, b) || a - b);
+    .sort((a, b) => by(sourceLength, a, b) || by(givenLength, a, b) || a - b);
   const batches: PairBatch[] = [];
   for (let at = 0; at < order.length; at += rows) {
     batches.push(packPair(sequences, order.slice(at, at + rows), { rows, start }));
@@ -43,11 +44,10 @@ function packPair(
 ): PairBatch {
   const longest = (length: (sequence: Sequence) => number) =>
     Math.max(...members.map((i) => length(sequences[i]!)));
-  // One place more than any answer: the last row is nobody's, and the filling of targets can point at it.
   const pairs = {
     batch: rows,
     source: bucketOf(longest(sourceLength)),
-    answer: bucketOf(longest(answerLength) + 1),
+    answer: bucketOf(longest(givenLength)),
   };
   const source = { ids: new BigInt64Array(rows * pairs.source), lengths: [] as number[] };
   const ids = new BigInt64Array(rows * pairs.answer);

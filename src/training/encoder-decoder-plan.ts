@@ -12,6 +12,9 @@ export type PairShape = {
   readonly model: EncoderDecoder;
   readonly trained: number;
   readonly adapter: boolean;
+  /** How many of an adapter's numbers are an embedding's or a head's, and what the optimizer keeps of each (`Shape`). */
+  readonly whole?: number;
+  readonly moments?: number;
 };
 
 type Sizes = { readonly batch: number; readonly length: number; readonly arena: boolean };
@@ -23,7 +26,7 @@ const SHARES = [0.75, 0.5] as const;
 export function predictPairNumbers(shape: PairShape, { batch, length, arena }: Sizes): number {
   const { model, trained, adapter } = shape;
   const weights = everyParameter(model).reduce((n, parameter) => n + sizeOf(parameter.shape), 0);
-  const state = trained * (adapter ? 4 : 3);
+  const state = trained * ((adapter ? 2 : 1) + (shape.moments ?? 2));
   const extents = SHARES.map((share) => ({
     batch,
     source: bucketOf(Math.ceil(share * length)),
@@ -43,7 +46,7 @@ function hiddenStates({ hidden_size, encoder, decoder }: EncoderDecoder, extent:
 
 /** Each of the programs keeps the memory that it works in, where there is an arena; else only one works at a time. */
 function working(
-  { model, adapter }: PairShape,
+  { model, adapter, whole = 0 }: PairShape,
   { batch, source, answer }: PairExtent,
   arena: boolean,
 ): number {
@@ -54,7 +57,7 @@ function working(
   const encoder = rows(source) + 4 * batch * heads * model.encoder.scoreCount(source);
   const decoder = rows(answer) + batch * source * 6 * d + 4 * batch * heads * answer * (answer + source);
   const head = 5 * headTargets(model.vocab_size) * model.vocab_size;
-  // Full training makes the gradient of the embedding whole, for both sides and for the head.
-  const dense = adapter ? 0 : 3 * model.vocab_size * d;
+  // The gradient of an embedding is made whole, for both sides and for the head.
+  const dense = 3 * (adapter ? whole : model.vocab_size * d);
   return arena ? 1.2 * (encoder + decoder + head + dense) : 0.8 * (Math.max(encoder, decoder) + head + dense);
 }

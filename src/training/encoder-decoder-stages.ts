@@ -14,6 +14,7 @@ import { gather, mul } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
+import { simplify } from "../graph/simplify.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import type { EncoderDecoder, Masks, Shared } from "../models/encoder-decoder.ts";
 import type { Parameter } from "../models/model.ts";
@@ -68,7 +69,7 @@ function backwardProgram(
     seeds,
     wrt.map(([, tensor]) => tensor),
   );
-  return writeProgram(name, Object.fromEntries(wrt.map(([output], i) => [output, given[i]!])));
+  return writeProgram(name, simplify(Object.fromEntries(wrt.map(([output], i) => [output, given[i]!]))));
 }
 
 const seedOf = (y: Tensor) => ({ output: y, gradient: input("dy", "float32", y.shape) });
@@ -189,7 +190,7 @@ export function blockMasks(setup: PairSetup, extent: PairExtent, place: SidePlac
 
 /** x [n, hidden_size] and what the blocks share to y, for the layer of that number and all of its variant. */
 export function blockForward(setup: PairSetup, extent: PairExtent, place: SidePlace): Program {
-  return writeProgram(`${place.side}_block`, { y: buildBlock(setup, extent, place).y });
+  return writeProgram(`${place.side}_block`, simplify({ y: buildBlock(setup, extent, place).y }));
 }
 
 /**

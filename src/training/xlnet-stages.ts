@@ -12,6 +12,7 @@ import { concat, expand, mul, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
+import { simplify } from "../graph/simplify.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import type { Parameter } from "../models/model.ts";
 import { type Heads, slice, streamAttention, type XLNet } from "../models/xlnet.ts";
@@ -45,7 +46,7 @@ function backwardProgram(
     [seed],
     all.map(([, tensor]) => tensor),
   );
-  return writeProgram(name, Object.fromEntries(all.map(([output], i) => [output, given[i]!])));
+  return writeProgram(name, simplify(Object.fromEntries(all.map(([output], i) => [output, given[i]!]))));
 }
 
 function buildEmbedding(setup: StreamsSetup, { batch, length, answer }: StreamsExtent) {
@@ -139,7 +140,7 @@ export function blockMasks(
 
 /** x [rows, hidden_size], the streams' masks and the waves to y, for the layer of that number and all of its variant. */
 export function blockForward(setup: StreamsSetup, extent: StreamsExtent, place: BlockPlace): Program {
-  return writeProgram("block", { y: buildBlock(setup, extent, place).y });
+  return writeProgram("block", simplify({ y: buildBlock(setup, extent, place).y }));
 }
 
 /** The same and dy to dx and the gradient of every trained array of the block. */

@@ -58,7 +58,8 @@ export class XLNetEngine {
     this.model = model;
     this.#setup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
     this.#programs = new Programs(device);
-    for (const { name, shape } of xlnetParameters(model)) {
+    const idle = new Set(model.idleParameters.map(({ name }) => name));
+    for (const { name, shape } of xlnetParameters(model).filter((parameter) => !idle.has(parameter.name))) {
       this.#add(name, { shape, data: read(name) }, trainable === "all");
     }
     for (const [name, array] of adapter?.arrays ?? []) this.#add(name, array, trainable === "adapter");

@@ -140,6 +140,7 @@ const hubKinds = [
   ...["pfeiffer", "pfeiffer+inv", "houlsby", "houlsby+inv", "par_bn", "par_bn+inv"],
   "seq_bn[reduction_factor={'0': 2, 'default': 8}, leave_out=1, non_linearity=gelu]",
   "seq_bn[modules_to_save=lm_head]",
+  "seq_bn[modules_to_save=embed_tokens]",
   "rslora[r=4, target_modules=[q_proj, v_proj, up_proj], layers_to_transform=0-1]",
   "dora[r=4, lora_alpha=6, target_modules=[up_proj, down_proj]]",
 ];
@@ -161,28 +162,32 @@ for (const [make, model] of [
 }
 
 const T5_PEFT = [
-  ["v1.0", "lora[r=4, target_modules=[q, v, wo]]"],
-  ["v1.1", "lora[r=4]"],
-  ["v1.1", "rslora[r=4, target_modules=[wi_0, o], layers_to_transform=1]"],
-  ["v1.0", "dora[r=4, target_modules=[layer.1.EncDecAttention.k, wi]]"],
-  ["v1.1", "lora[target_modules=[v], modules_to_save=[lm_head]]"],
-  ["v1.0", "lora[target_modules=[k], modules_to_save=[final_layer_norm]]"],
+  ["t5/v1.0", "lora[r=4, target_modules=[q, v, wo]]"],
+  ["t5/v1.1", "lora[r=4]"],
+  ["t5/v1.1", "rslora[r=4, target_modules=[wi_0, o], layers_to_transform=1]"],
+  ["t5/v1.0", "dora[r=4, target_modules=[layer.1.EncDecAttention.k, wi]]"],
+  ["t5/v1.1", "lora[target_modules=[v], modules_to_save=[lm_head]]"],
+  ["t5/v1.0", "lora[target_modules=[k], modules_to_save=[final_layer_norm]]"],
+  ["t5/v1.0", "lora[target_modules=[v], modules_to_save=[shared]]"],
+  ["t5/v1.1", "lora[target_modules=[v], modules_to_save=[shared, lm_head]]"],
+  ["longt5/local", "lora[r=4]"],
+  ["longt5/tglobal", "dora[r=4, target_modules=[q, k, v, wi_1]]"],
 ] as const;
 
-test("PEFT reads ours: T5", skipPeft, async () => {
+test("PEFT reads ours: T5 and LongT5", skipPeft, async () => {
   const cases: Case[] = [];
   for (const [variant, text] of T5_PEFT) {
-    const { paths } = await saved(text, openGolden(`t5/${variant}`));
-    cases.push({ name: `${text}, T5 ${variant}`, library: "peft", ...paths });
+    const { paths } = await saved(text, openGolden(variant));
+    cases.push({ name: `${text}, ${variant}`, library: "peft", ...paths });
   }
-  for (const variant of ["v1.0", "v1.1"]) {
-    const base = openGolden(`t5/${variant}`);
+  for (const variant of ["t5/v1.0", "t5/v1.1", "longt5/tglobal"]) {
+    const base = openGolden(variant);
     const adapter = drawAdapter("rslora[r=4, target_modules=[q, wo]]", base, 3);
     const folder = newFolder();
     const { config } = openFolder(base.folder);
     writeModelFolder(folder, { config, arrays: mergedModel(adapter, base), tokenizerFiles: {} });
     const paths = { model: base.folder, adapter: folder, logits: await writeLogits(base, adapter) };
-    cases.push({ name: `merged, T5 ${variant}`, library: "transformers", ...paths });
+    cases.push({ name: `merged, ${variant}`, library: "transformers", ...paths });
   }
   compareAll(venvs.peft!, cases);
 });
@@ -194,18 +199,48 @@ const t5HubKinds = [
   "dora[r=4, lora_alpha=6, target_modules=[k, wo]]",
 ];
 
-for (const variant of ["v1.0", "v1.1"]) {
-  test(`adapters reads ours: T5 ${variant}`, skipHub, async () => {
+for (const variant of ["t5/v1.0", "t5/v1.1", "longt5/local", "longt5/narrow"]) {
+  test(`adapters reads ours: ${variant}`, skipHub, async () => {
     const cases: Case[] = [];
-    for (const text of t5HubKinds) {
-      const { paths, last } = await saved(text, openGolden(`t5/${variant}`));
+    const isTied = variant === "t5/v1.0";
+    for (const text of [...t5HubKinds, ...(isTied ? [] : ["pfeiffer+inv[modules_to_save=[shared]]"])]) {
+      const { paths, last } = await saved(text, openGolden(variant));
       for (const library of ["adapters", "adapters-safe"] as const) {
-        cases.push({ name: `${text}, T5 ${variant}`, library, ...paths, adapter: last });
+        cases.push({ name: `${text}, ${variant}`, library, ...paths, adapter: last });
       }
     }
     compareAll(venvs.adapters!, cases);
   });
 }
+
+test("adapters reads ours: XLNet", skipHub, async () => {
+  const cases: Case[] = [];
+  for (const variant of ["xlnet/tied", "xlnet/untied"]) {
+    for (const text of ["pfeiffer", "pfeiffer+inv", "houlsby", "houlsby+inv", "par_bn", "par_bn+inv"]) {
+      const { paths, last } = await saved(text, openGolden(variant));
+      for (const library of ["adapters", "adapters-safe"] as const) {
+        cases.push({ name: `${text}, ${variant}`, library, ...paths, adapter: last });
+      }
+    }
+  }
+  compareAll(venvs.adapters!, cases);
+});
+
+test("PEFT reads ours: XLNet, and transformers a merged one", skipPeft, async () => {
+  const cases: Case[] = [];
+  for (const variant of ["xlnet/tied", "xlnet/untied"]) {
+    const { paths } = await saved("lora[r=4]", openGolden(variant));
+    cases.push({ name: variant, library: "peft", ...paths });
+    const base = openGolden(variant);
+    const adapter = drawAdapter("rslora[r=4, target_modules=[layer_2]]", base, 3);
+    const folder = newFolder();
+    const { config } = openFolder(base.folder);
+    writeModelFolder(folder, { config, arrays: mergedModel(adapter, base), tokenizerFiles: {} });
+    const merged = { model: base.folder, adapter: folder, logits: await writeLogits(base, adapter) };
+    cases.push({ name: `merged, ${variant}`, library: "transformers", ...merged });
+  }
+  compareAll(venvs.peft!, cases);
+});
 
 test("transformers reads a merged model, and PEFT combines as we do", skipPeft, async () => {
   const cases: Case[] = [];

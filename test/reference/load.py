@@ -8,9 +8,11 @@ folders with commas: two and their combination with weights 0.7 and 0.4). `logit
 that names keys is in it.
 """
 
+import importlib
 import json
 import logging
 import sys
+from pathlib import Path
 import warnings
 
 import torch
@@ -21,9 +23,10 @@ NAME = "codefudge"
 
 
 def open_base(folder):
-    twofold = AutoConfig.from_pretrained(folder).is_encoder_decoder
-    kind = AutoModelForSeq2SeqLM if twofold else AutoModelForCausalLM
-    return kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    config = AutoConfig.from_pretrained(folder)
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    eager = {} if config.model_type == "xlnet" else {"attn_implementation": "eager"}
+    return kind.from_pretrained(folder, dtype=torch.float32, **eager).eval()
 
 
 def logits_of(model, ids):
@@ -31,7 +34,17 @@ def logits_of(model, ids):
         if isinstance(ids, tuple):
             source, given = (part.long()[None] for part in ids)
             return model(input_ids=source, decoder_input_ids=given).logits[0]
+        if model.config.model_type == "xlnet":
+            return two_streams(model, ids.long()[None])
         return model(ids.long()[None]).logits[0]
+
+
+def two_streams(model, ids):
+    """What a query says after each of the ids, the first of which is the prompt."""
+    given = torch.cat([ids, torch.zeros(1, 1, dtype=torch.long)], 1)
+    i, j = torch.arange(given.shape[1])[:, None], torch.arange(given.shape[1])[None, :]
+    mask = ((j > 0) & (j >= i)).float()[None]
+    return model(given, perm_mask=mask, target_mapping=torch.eye(given.shape[1])[None, 1:], use_mems=False).logits[0]
 
 
 def with_peft(base, folder, ids):
@@ -46,12 +59,17 @@ def with_adapters(base, folder, ids, safe):
     import adapters
     from adapters.loading import AdapterLoader
 
+    if base.config.model_type in ("longt5", "xlnet"):  # which adapters does not know by itself
+        sys.path.append(str(Path(__file__).parents[2] / "docs" / "python"))
+        importlib.import_module(f"{base.config.model_type}_adapters")
     adapters.init(base)
     info = {}
     AdapterLoader(base, use_safetensors=safe).load(folder, loading_info=info, set_active=True)
     # The door that users take, with the head's files if there are any.
     base.load_adapter(folder, load_as="again", use_safetensors=safe)
     base.set_active_adapters(NAME)
+    if (Path(folder) / "embedding.pt").exists():
+        base.load_embeddings(folder, "trained")
     keys = [*info["missing_keys"], *info["unexpected_keys"]]
     return logits_of(base, ids), keys
 

@@ -1,8 +1,8 @@
-"""Makes the golden numbers of every kind of adapter, and of full training, on the tiny T5s beside this file.
+"""Makes the golden numbers of every kind of adapter on the tiny T5s beside this file.
 
 Run twice, as ../adapters/make.py, whose work this is: `python kinds.py peft` and `python kinds.py adapters`. Each
 rewrites its own cases, a folder kinds/CASE/ each with the files that ../adapters/make.py names (`logits.safetensors` is
-of the first sequence's answer). sequences.json has the sequences: sources and answers of lengths around each other's,
+of the first sequence's answer; of the arrays after ten steps those of two runs are kept). sequences.json has the sequences: sources and answers of lengths around each other's,
 of which a batch pads both.
 """
 
@@ -18,7 +18,6 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "adapters"))
 import make  # noqa: E402
 
-FULL = {"full-v1.0": "v1.0", "full-v1.1": "v1.1"}
 LORA = dict(r=2, lora_alpha=3, lora_dropout=0.0, task_type="SEQ_2_SEQ_LM", bias="none")
 PEFT = {
     "lora": ("v1.0", {"target_modules": ["q", "v", "wo"]}),
@@ -51,18 +50,6 @@ def open_base(variant):
     return T5ForConditionalGeneration.from_pretrained(HERE / variant, attn_implementation="eager", dtype=torch.float32).eval()
 
 
-class Full:
-    """Every weight; the arrays of the model folder as they are. Of ten steps only two runs are kept: they are large."""
-
-    @staticmethod
-    def key(name):
-        return name
-
-    @staticmethod
-    def save(model, folder):
-        pass
-
-
 def prepare():
     sequences = make_sequences()
     batch = make.BATCH
@@ -90,20 +77,22 @@ def peft_model(variant, options, seed):
     return model.eval()
 
 
+def write_case(name, *case):
+    make.write_case(name, *case)
+    for left_out in ("adamw-linear", "adafactor-cosine"):
+        (make.HERE / name / f"{left_out}.safetensors").unlink()
+
+
 def main(which):
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     prepare()
     if which == "peft":
         for seed, (name, (variant, options)) in enumerate(PEFT.items()):
-            make.write_case(name, variant, peft_model(variant, options, seed), make.Peft)
-        for name, variant in FULL.items():
-            make.write_case(name, variant, open_base(variant), Full)
-            for left_out in ("adamw-linear", "adafactor-cosine"):
-                (make.HERE / name / f"{left_out}.safetensors").unlink()
+            write_case(name, variant, peft_model(variant, options, seed), make.Peft)
     else:
         for seed, (name, (variant, options)) in enumerate(ADAPTERS.items(), start=20):
-            make.write_case(name, variant, make.Adapters.make(variant, options, seed, False), make.Adapters)
+            write_case(name, variant, make.Adapters.make(variant, options, seed, False), make.Adapters)
 
 
 if __name__ == "__main__":
