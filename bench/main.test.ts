@@ -34,8 +34,8 @@ const GENERATE = ["generate", ...TINY, "--prompt", "20", "--tokens", "4"];
 test("the list names every bench with its options", () => {
   const { status, stdout } = bench("--list");
   assert.equal(status, 0);
-  const names = stdout.split("\n").flatMap((line) => /^(\w+) /.exec(line)?.[1] ?? []);
-  assert.deepEqual(names, ["generate", "history", "train"]);
+  const names = stdout.split("\n").flatMap((line) => /^([\w-]+) /.exec(line)?.[1] ?? []);
+  assert.deepEqual(names, ["generate", "half-billion", "history", "long", "memory", "train"]);
   assert.match(stdout, /--runs N +Times that each side is measured, in turn \[5\]/);
 });
 
@@ -100,6 +100,6 @@ test("an unknown bench is answered with the names and exit code 2", () => {
   assert.deepEqual([status, stdout], [2, ""]);
   assert.match(
     stderr,
-    /one of the names generate, history, train.*found "tran --runs=2"; did you mean train\?$/m,
+    /one of the names generate, half-billion, history, long, memory, train.*found "tran --runs=2"; did you mean train\?$/m,
   );
 });

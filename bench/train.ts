@@ -9,42 +9,54 @@ import type { Bench, BenchResult, BenchSetup } from "./measure.ts";
 
 const shapes = readdirSync(join(import.meta.dirname, "shapes")).map((file) => file.replace(".json", ""));
 
-const trainBenchOptions = {
-  shape: { type: "string", default: "smollm2-135m", choices: shapes, help: "Shape of the model" },
-  length: { type: "integer", default: 512, help: "Tokens of the one sequence of a step", value: "N" },
-  targets: { type: "integer", default: 64, help: "The last tokens that are trained on", value: "N" },
-  steps: { type: "integer", default: 3, help: "Measured steps of a run, after one to warm up", value: "N" },
-  threads: { type: "integer", default: 2, help: "Threads of both sides", value: "N" },
-  compute: { type: "string", default: "int8", choices: ["f32", "int8"], help: "Our frozen products" },
-  keeping: {
-    type: "string",
-    default: "all",
-    choices: ["nothing", "linear", "all"],
-    help: "What our forward passes keep",
-  },
-} as const satisfies OptionTable;
+/** Options of a training bench, with its own defaults. */
+export function trainOptions(defaults: { shape: string; length: number; memory: number; steps: number }) {
+  return {
+    shape: { type: "string", default: defaults.shape, choices: shapes, help: "Shape of the model" },
+    length: {
+      type: "integer",
+      default: defaults.length,
+      help: "Tokens of the one sequence of a step",
+      value: "N",
+    },
+    targets: { type: "integer", default: 64, help: "The last tokens that are trained on", value: "N" },
+    steps: {
+      type: "integer",
+      default: defaults.steps,
+      help: "Measured steps, after one to warm up",
+      value: "N",
+    },
+    threads: { type: "integer", default: 2, help: "Threads of both sides", value: "N" },
+    compute: { type: "string", default: "int8", choices: ["f32", "int8"], help: "Our frozen products" },
+    memory: { type: "bytes", default: defaults.memory, help: "Our budget" },
+  } as const satisfies OptionTable;
+}
+
+type Work = Values<ReturnType<typeof trainOptions>>;
 
 const MODES = ["f32", "f32 checkpointing", "bf16 autocast", "bf16 autocast checkpointing"];
 
 export const bench: Bench = {
   name: "train",
-  summary: "tokens/s of LoRA r 8 on all linear layers, f32, against the fastest mode of PyTorch with PEFT",
-  options: trainBenchOptions,
+  summary: "tokens/s of LoRA r 8 on all linear layers, against the fastest mode of PyTorch with PEFT",
+  options: trainOptions({ shape: "smollm2-135m", length: 512, memory: 1.6e9, steps: 3 }),
   takes: null,
   runs: 5,
   run: runTrain,
 };
 
-function runTrain(setup: BenchSetup): Promise<BenchResult> {
+/** Measures a training step of ours and, where there is an environment, of the peer's modes. */
+export function runTrain(setup: BenchSetup): Promise<BenchResult> {
   const { venv, log } = setup;
-  const work = setup.values as Values<typeof trainBenchOptions>;
-  const { shape, length, targets, steps, threads, compute, keeping } = work;
-  const job = { shape, length, targets, steps, threads, compute, keeping };
+  const job = jobOf(setup);
   if (venv === null) log(explainMissingPeer("train"));
-  const peer = venv === null ? null : { name: "PyTorch + PEFT", modes: modesOf(venv, job) };
+  const modes = venv === null ? null : peerModes(venv, "train", { ...job, modes: MODES });
+  const peer = modes && { name: "PyTorch + PEFT", modes };
   return compare({ figure: "tokens_per_second", unit: "tokens/s", ours: ourSide("train", job), peer }, setup);
 }
 
-function modesOf(venv: string, job: object) {
-  return peerModes(venv, "train", { ...job, modes: MODES });
+/** What a process of either side is told. */
+export function jobOf({ values }: BenchSetup): Work {
+  const { shape, length, targets, steps, threads, compute, memory } = values as Work;
+  return { shape, length, targets, steps, threads, compute, memory };
 }

@@ -7,7 +7,8 @@ import { createRandom } from "../../src/base/random.ts";
 import { adamwOptions, createAdamw, stepAdamw } from "../../src/training/adamw.ts";
 import { packBatches } from "../../src/training/batch.ts";
 import { type Compute, Engine } from "../../src/training/engine.ts";
-import type { Keeping } from "../../src/training/kept.ts";
+import { planKeeping } from "../../src/training/keeping.ts";
+import { planTraining, shapeOf } from "../../src/training/plan.ts";
 import { clipFactor, gradientNorm } from "../../src/training/trained.ts";
 import { createRandomModel } from "./random.ts";
 import { stopwatch } from "./stopwatch.ts";
@@ -19,24 +20,31 @@ type Job = {
   readonly steps: number;
   readonly threads: number;
   readonly compute: Compute;
-  readonly keeping: Keeping;
+  /** Budget in bytes, from which follows what forward passes keep. */
+  readonly memory: number;
 };
 
 const LORA = parseAdapter("lora[r=8,lora_alpha=16]");
 
 await main(JSON.parse(process.argv[2]!) as Job);
 
-async function main({ shape, length, targets, steps, threads, compute, keeping }: Job): Promise<void> {
+async function main({ shape, length, targets, steps, threads, compute, memory }: Job): Promise<void> {
   const random = createRandom(1);
   const { model, read } = createRandomModel(shape);
   const adapter = createAdapter(LORA, { model, read }, random);
-  const device = { threads, arena: true };
-  const engine = new Engine({ model, read, adapter, trainable: "adapter", device, compute, keeping });
+  const sizes = { ...shapeOf(model, adapter, "adamw_torch"), model, compute };
+  const plan = planTraining(sizes, { max_length: length, per_device_train_batch_size: 1, memory });
+  const { keeping, kept_layers, kept } = planKeeping({ shape: sizes, adapter: LORA }, plan, memory);
+  const device = { threads, arena: plan.arena };
+  const dials = { compute, keeping, kept_layers };
+  const engine = new Engine({ model, read, adapter, trainable: "adapter", device, ...dials });
   const sequence = () => {
     const ids = Int32Array.from({ length }, () => random.below(model.vocab_size));
     return { ids, promptLength: length - targets };
   };
-  await engine.prepare([sequence(), sequence()]);
+  const check = await engine.prepare([sequence(), sequence()]);
+  if (check && !check.passed)
+    throw new Error(`Expected int8 to pass its check, found ${JSON.stringify(check)}`);
   const adamw = createAdamw(engine.trained);
   const options = { ...defaultsOf(adamwOptions), learning_rate: 3e-4 };
   for (let step = 0; step <= steps; step++) {
@@ -48,7 +56,15 @@ async function main({ shape, length, targets, steps, threads, compute, keeping }
     stepAdamw(adamw, engine.trained, { ...options, scale });
     engine.clearGradients();
     const { seconds, ...rest } = measured();
-    if (step > 0) console.log(JSON.stringify({ tokens_per_second: length / seconds, loss, ...rest }));
+    if (step > 0) {
+      const told = {
+        tokens_per_second: length / seconds,
+        loss,
+        predicted_bytes: plan.memory + kept,
+        kept_layers,
+      };
+      console.log(JSON.stringify({ ...told, ...rest }));
+    }
   }
   await engine.dispose();
 }

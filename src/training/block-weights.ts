@@ -2,6 +2,7 @@
 // not hold them. Knows no form of weights; what is put in is given out.
 
 import { type Buffer, type Buffers, createBuffer } from "../runtime/device.ts";
+import { collectGarbage } from "../runtime/garbage.ts";
 import type { WeightSource } from "../weights/source.ts";
 
 type Parameter = { readonly name: string; readonly shape: readonly number[] };
@@ -13,6 +14,9 @@ export type BlockSource = {
   readonly parameters: readonly Parameter[];
 };
 
+export /** Sees of each layer its weights as f32 and what was observed in it. */
+type Observer = (layer: number, weights: Buffers, observed: Buffers) => void;
+
 export class BlockWeights {
   readonly #source: BlockSource;
   readonly #held = new Map<number, Buffers>();
@@ -23,7 +27,11 @@ export class BlockWeights {
 
   /** What is held of a layer, else what its file says. */
   feeds(layer: number): Buffers {
-    return this.#held.get(layer) ?? this.read(layer);
+    const held = this.#held.get(layer);
+    if (held) return held;
+    // Those of the layer before are garbage by now, and their memory is what this one needs.
+    collectGarbage();
+    return this.read(layer);
   }
 
   /** Arrays of a layer as the file has them, f32; all, or those named. */
@@ -44,4 +52,12 @@ export class BlockWeights {
   clear(): void {
     this.#held.clear();
   }
+}
+
+type Outer = { readonly embeddingParameter: Parameter; readonly headParameters: readonly Parameter[] };
+
+/** Parameters outside the blocks; a tied head's matrix once. */
+export function outerOf(model: Outer): Parameter[] {
+  const unique = new Map([model.embeddingParameter, ...model.headParameters].map((p) => [p.name, p]));
+  return [...unique.values()];
 }

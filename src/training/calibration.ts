@@ -61,12 +61,31 @@ export function gradientCosine(a: ReadonlyMap<string, Trained>, b: ReadonlyMap<s
   return aa === 0 && bb === 0 ? 1 : dot / Math.sqrt(aa * bb);
 }
 
+type Rounding = {
+  readonly groups: readonly FrozenGroup[];
+  /** Arrays of a block that stay as they are. */
+  readonly plain: readonly string[];
+  /** The largest eight-bit weight: 127, or 63 where pairs of products are added in 16 bits. */
+  readonly most: number;
+};
+
+/** From a layer's f32 arrays and the largest magnitudes in each group's input to what its eight-bit programs take. */
+export function layerRounding({ groups, plain, most }: Rounding) {
+  return (weights: Buffers, observed: Buffers): Buffers => {
+    const rounded = groups.map((group, i) => {
+      const parts = group.names.map((name) => weights[`${name}.weight`]!.data as Float32Array);
+      return roundWeights(group, parts, { largest: observed[`largest:${i}`]!.data as Float32Array, most });
+    });
+    const rest = plain.map((name) => [name, weights[name]!] as const);
+    return Object.assign(Object.fromEntries(rest), ...rounded) as Buffers;
+  };
+}
+
 /**
  * Inputs of a group's products, of its f32 weights [out, in] and the largest magnitudes of its input channels. The
- * forward copy has zeros in the channels that go through in f32, so that they need no masking. `most` is the largest
- * eight-bit weight: 127, or 63 where pairs of products are added in 16 bits.
+ * forward copy has zeros in the channels that go through in f32, so that they need no masking.
  */
-export function roundWeights(
+function roundWeights(
   group: FrozenGroup,
   weights: readonly Float32Array[],
   { largest, most }: { largest: Float32Array; most: number },
@@ -91,7 +110,7 @@ export function roundWeights(
     [names.forward, createBuffer("int8", [inner, width], forward.values)],
     [names.forwardScale, f32([width], forward.scales)],
     [names.rounded, f32([inner], maskOf(inner, channels))],
-    [names.columns, f32([width, channels.length], columns)],
+    [names.columns, f32([channels.length, width], columns)],
     [names.channels, createBuffer("int64", [channels.length], BigInt64Array.from(channels, BigInt))],
   ];
   return Object.fromEntries(buffers);
@@ -110,13 +129,14 @@ function maskOf(inner: number, channels: readonly number[]): Float32Array {
   return mask;
 }
 
-/** Takes columns out of [out, inner], leaving zeros: [out, columns]. */
+/** Takes columns out of [out, inner], leaving zeros: [columns, out]. */
 function takeColumns(matrix: Float32Array, channels: readonly number[], inner: number): Float32Array {
-  const taken = new Float32Array((matrix.length / inner) * channels.length);
-  for (let row = 0; row * inner < matrix.length; row++) {
+  const width = matrix.length / inner;
+  const taken = new Float32Array(width * channels.length);
+  for (let row = 0; row < width; row++) {
     for (let i = 0; i < channels.length; i++) {
       const at = row * inner + channels[i]!;
-      taken[row * channels.length + i] = matrix[at]!;
+      taken[i * width + row] = matrix[at]!;
       matrix[at] = 0;
     }
   }

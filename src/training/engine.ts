@@ -11,12 +11,15 @@ import {
   type DeviceOptions,
   type Executable,
 } from "../runtime/device.ts";
+import { collectGarbage } from "../runtime/garbage.ts";
 import { buffersUnder, Programs } from "../runtime/programs.ts";
 import type { WeightSource } from "../weights/source.ts";
 import { type Batch, packBatches, type Sequence } from "./batch.ts";
-import { BlockWeights } from "./block-weights.ts";
-import { type ComputeCheck, calibrationBatch, gradientCosine, judge, roundWeights } from "./calibration.ts";
+import { BlockWeights, type Observer, outerOf } from "./block-weights.ts";
+import { type ComputeCheck, calibrationBatch, gradientCosine, judge, layerRounding } from "./calibration.ts";
 import { dropoutRate, fillMask } from "./dropout.ts";
+import { headFeeds } from "./encoder-decoder-batch.ts";
+import { addInto } from "./encoder-decoder-chain.ts";
 import type { Keeping } from "./kept.ts";
 import { Pool } from "./pool.ts";
 import { largestWeight } from "./saturation.ts";
@@ -64,7 +67,7 @@ const HEAD_VALUES = 4 * 1024 * 1024;
 
 /** Targets that one run of the head takes. */
 export function headTargets(vocab_size: number): number {
-  return Math.max(16, Math.min(512, 2 ** Math.floor(Math.log2(HEAD_VALUES / vocab_size))));
+  return Math.max(32, Math.min(512, 2 ** Math.floor(Math.log2(HEAD_VALUES / vocab_size))));
 }
 
 /** A network on a device, ready to be trained or measured; it owns its buffers and programs until `dispose`. */
@@ -156,26 +159,20 @@ export class Engine {
     });
     try {
       this.#setup = { ...setup, frozen: groups };
-      const plain = plainParameters(this.#setup);
-      const f32 = await reference.accumulate(batch, 0, (layer, weights, observed) => {
-        const rounded = groups.map((group, i) => {
-          const parts = group.names.map((name) => weights[`${name}.weight`]!.data as Float32Array);
-          const largest = observed[`largest:${i}`]!.data as Float32Array;
-          return roundWeights(group, parts, { largest, most });
-        });
-        const rest = plain.map((name) => [name, weights[name]!] as const);
-        this.#weights.hold(layer, Object.assign(Object.fromEntries(rest), ...rounded));
-      });
-      const int8 = await this.accumulate(batch, 0);
-      const cosine = gradientCosine(this.trained, reference.trained);
-      const targets = batch.rows.length;
-      const check = judge({ f32_loss: f32 / targets, int8_loss: int8 / targets, cosine });
+      const round = layerRounding({ groups, plain: plainParameters(this.#setup), most });
+      const observer: Observer = (layer, weights, observed) =>
+        this.#weights.hold(layer, round(weights, observed));
+      const f32_loss = (await reference.accumulate(batch, 0, observer)) / batch.rows.length;
+      // Its working memory goes before ours comes; its gradients stay.
+      await reference.dispose();
+      const int8_loss = (await this.accumulate(batch, 0)) / batch.rows.length;
+      const check = judge({ f32_loss, int8_loss, cosine: gradientCosine(this.trained, reference.trained) });
       if (!check.passed) await this.#returnTo(setup);
       return check;
     } finally {
       this.clearGradients();
-      await this.#release();
       await reference.dispose();
+      await this.#release();
     }
   }
 
@@ -205,7 +202,7 @@ export class Engine {
       headBackward(this.#setup, this.#headExtent(rows)),
     );
     let nll = 0;
-    for (const chunk of this.#chunks(batch, batch.weights)) {
+    for (const chunk of headFeeds(batch, this.#targets, batch.weights)) {
       const out = await head.run({ ...this.#outerFeeds(), x: states.at(-1)!, ...chunk.feeds });
       nll += sum(out.nll!.data as Float32Array);
       addInto(dy.data as Float32Array, out.dx!.data as Float32Array);
@@ -222,7 +219,7 @@ export class Engine {
     const extent = this.#headExtent(batch.ids.length);
     const head = await this.#programs.get("headForward", () => headForward(this.#setup, extent));
     const nll = new Float32Array(batch.rows.length);
-    for (const chunk of this.#chunks(batch)) {
+    for (const chunk of headFeeds(batch, this.#targets)) {
       const out = await head.run({ ...this.#outerFeeds(), x: states.at(-1)!, ...chunk.feeds });
       nll.set((out.nll!.data as Float32Array).subarray(0, chunk.count), chunk.start);
     }
@@ -249,6 +246,7 @@ export class Engine {
     this.#kept.clear();
     this.#pool.clear();
     this.#held = "";
+    collectGarbage();
   }
 
   /** Hidden states before each block and after the last; no seed is no dropout and nothing kept. */
@@ -352,8 +350,12 @@ export class Engine {
     this.#held = key;
   }
 
+  get #targets(): number {
+    return headTargets(this.model.vocab_size);
+  }
+
   #headExtent(rows: number): { rows: number; targets: number } {
-    return { rows, targets: headTargets(this.model.vocab_size) };
+    return { rows, targets: this.#targets };
   }
 
   /** The adapter's arrays of a block, by their names within it. */
@@ -392,45 +394,6 @@ export class Engine {
         addInto(this.trained.get(prefix + name.slice(2))!.gradient, data as Float32Array);
     }
   }
-
-  *#chunks(
-    batch: Batch,
-    given?: readonly number[],
-  ): Generator<{ start: number; count: number; feeds: Buffers }> {
-    const size = headTargets(this.model.vocab_size);
-    for (let start = 0; start < batch.rows.length; start += size) {
-      const count = Math.min(size, batch.rows.length - start);
-      const rows = new BigInt64Array(size);
-      const labels = new BigInt64Array(size);
-      const weights = new Float32Array(size);
-      // Filling points at the last row, which predicts nothing: no sum of a real row is touched by it.
-      rows.fill(BigInt(batch.ids.length - 1));
-      for (let i = 0; i < count; i++) {
-        rows[i] = BigInt(batch.rows[start + i]!);
-        labels[i] = BigInt(batch.labels[start + i]!);
-        weights[i] = given?.[start + i] ?? 1;
-      }
-      const feeds = {
-        target_rows: createBuffer("int64", [size], rows),
-        labels: createBuffer("int64", [size, 1], labels),
-        weights: createBuffer("float32", [size], weights),
-      };
-      yield { start, count, feeds };
-    }
-  }
-}
-
-/** Sees of each layer its weights as f32 and what was observed in it. */
-type Observer = (layer: number, weights: Buffers, observed: Buffers) => void;
-
-/** Parameters outside the blocks; a tied head's matrix once. */
-function outerOf(model: Model): Parameter[] {
-  const unique = new Map([model.embeddingParameter, ...model.headParameters].map((p) => [p.name, p]));
-  return [...unique.values()];
-}
-
-function addInto(into: Float32Array, from: Float32Array): void {
-  for (let i = 0; i < into.length; i++) into[i]! += from[i]!;
 }
 
 function sum(values: Float32Array): number {

@@ -52,9 +52,7 @@ export function int8Product(x: Tensor, group: FrozenGroup): Tensor {
     scales: input(names.forwardScale, "float32", [width]),
   });
   const picked = apply("Gather", [x, input(names.channels, "int64", [few])], { axis: 1 });
-  const value = apply("Gemm", [picked, input(names.columns, "float32", [width, few]), rounded], {
-    transB: 1,
-  });
+  const value = apply("Gemm", [picked, input(names.columns, "float32", [few, width]), rounded]);
   const back = {
     weights: input(names.backward, "int8", [width, inner]),
     scales: input(names.backwardScale, "float32", [inner]),
@@ -77,7 +75,9 @@ const ZERO = constant("uint8", [], Uint8Array.of(128));
  */
 function roundedProduct(x: Tensor, { weights, scales, measured = x }: Rounded): Tensor {
   const rows = x.shape[0]!;
-  const largest = apply("ReduceMax", [apply("Abs", [measured]), int64s([1])], { keepdims: 0 });
+  const extreme = (op: string) => apply(op, [measured, int64s([1])], { keepdims: 0 });
+  // Two passes that only read, instead of one that writes magnitudes and one that reads them.
+  const largest = apply("Max", [extreme("ReduceMax"), apply("Neg", [extreme("ReduceMin")])]);
   const step = apply("Max", [apply("Mul", [largest, scalar(1 / 127)]), scalar(1e-30)]);
   const zeros = constant("uint8", [rows], new Uint8Array(rows).fill(128));
   const rounded = apply("QuantizeLinear", [x, step, zeros], { axis: 0 });

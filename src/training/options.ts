@@ -169,6 +169,11 @@ export const trainOptions = {
     help: "Products of frozen weights, while training: on eight-bit integers where a check on a few examples passes",
     value: "NAME",
   },
+  explain_plan: {
+    type: "boolean",
+    default: false,
+    help: "Say what was chosen to stay within memory, and why",
+  },
   threads: {
     type: "integer",
     default: 0,

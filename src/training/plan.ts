@@ -5,9 +5,11 @@ import type { Adapter } from "../adapters/adapter.ts";
 import { sizeOf } from "../base/dtype.ts";
 import { UserError } from "../base/errors.ts";
 import { type AnyModel, everyParameter } from "../models/encoder-decoder.ts";
+import type { Model } from "../models/model.ts";
 import { bucketOf } from "./batch.ts";
 import { predictPairNumbers } from "./encoder-decoder-plan.ts";
-import { headTargets } from "./engine.ts";
+import { type Compute, headTargets } from "./engine.ts";
+import { CHANNELS } from "./int8.ts";
 import type { OptimizerName } from "./optimizer.ts";
 import { predictStreamsNumbers } from "./xlnet-plan.ts";
 
@@ -18,6 +20,8 @@ export type Shape = {
   readonly adapter: boolean;
   /** How many of an adapter's numbers are an embedding's or a head's that it trains whole; none when not given. */
   readonly whole?: number;
+  /** How frozen products are computed; f32 when not given. */
+  readonly compute?: Compute;
   /** Numbers that the optimizer keeps for each trained one, about; 2 when not given. */
   readonly moments?: number;
 };
@@ -35,10 +39,7 @@ const BYTES = 4;
 const PROCESS = 300e6;
 
 /** Predicted peak of resident memory of training on batches of one shape, in bytes. */
-export function predictMemory(
-  shape: Shape,
-  { batch, length, arena }: { batch: number; length: number; arena: boolean },
-): number {
+export function predictMemory(shape: Shape, { batch, length, arena }: Extent): number {
   const { model } = shape;
   if (model.kind === "encoder-decoder") {
     return PROCESS + BYTES * predictPairNumbers({ ...shape, model }, { batch, length, arena });
@@ -46,19 +47,46 @@ export function predictMemory(
   if (model.kind === "two-stream") {
     return PROCESS + BYTES * predictStreamsNumbers({ ...shape, model }, { batch, length, arena });
   }
+  const numbers = Object.values(decoderNumbers({ ...shape, model }, { batch, length, arena }));
+  return PROCESS + BYTES * numbers.reduce((sum, part) => sum + part, 0);
+}
+
+export type Extent = { readonly batch: number; readonly length: number; readonly arena: boolean };
+
+/** Numbers of f32 that a decoder's training holds, by what they are. */
+export function decoderNumbers(
+  { model, ...shape }: Shape & { readonly model: Model },
+  { batch, length, arena }: Extent,
+): Record<"weights" | "state" | "hidden" | "working", number> {
   const rows = batch * length;
-  const weights = everyParameter(model).reduce((n, parameter) => n + sizeOf(parameter.shape), 0);
-  // A gradient and moments for each trained number; an adapter's numbers themselves come on top of the weights.
-  const state = shape.trained * ((shape.adapter ? 2 : 1) + (shape.moments ?? 2));
-  const hidden = rows * model.hidden_size * (model.num_hidden_layers + 3);
+  const rounded = shape.adapter && shape.compute === "int8";
   const widest = Math.max(...model.linears.map(({ shape: [out] }) => out!));
   const block = 1.4 * rows * (14 * model.hidden_size + 10 * widest);
-  const scores = 3 * batch * model.attention.num_attention_heads * length * length;
+  const scores = batch * model.attention.num_attention_heads * length * scoresPerRow(length);
   const head = 5 * headTargets(model.vocab_size) * model.vocab_size;
   // The gradient of an embedding is made whole, twice where the head is tied to it.
   const dense = 3 * (shape.adapter ? (shape.whole ?? 0) : model.vocab_size * model.hidden_size);
-  const working = (block + scores + head + dense) * (arena ? 1.1 : 0.8);
-  return PROCESS + BYTES * (weights + state + hidden + working);
+  return {
+    weights: weightNumbers(model, rounded),
+    // A gradient and moments for each trained number; an adapter's numbers themselves come on top of the weights.
+    state: shape.trained * ((shape.adapter ? 2 : 1) + (shape.moments ?? 2)),
+    hidden: rows * model.hidden_size * (model.num_hidden_layers + 3),
+    // Rounding takes memory of its own, and so does the check that it is near enough.
+    working: (block + scores + head + dense) * (arena ? 1.1 : 0.8) * (rounded ? 1.5 : 1),
+  };
+}
+
+/** Numbers of attention that are held for each query: of long sequences those of a few blocks only. */
+function scoresPerRow(length: number): number {
+  return length > 1024 ? 10 * 128 : 3 * length;
+}
+
+/** Numbers of f32 that the weights take: rounded, a linear layer's take half for both directions and a few columns. */
+function weightNumbers(model: Model, rounded: boolean): number {
+  const all = everyParameter(model).reduce((n, { shape }) => n + sizeOf(shape), 0);
+  if (!rounded) return all;
+  const saved = model.linears.reduce((n, { shape }) => n + sizeOf(shape) / 2 - CHANNELS * shape[0]!, 0);
+  return all - model.num_hidden_layers * saved;
 }
 
 /** What a plan needs to know of a model and what is trained of it: `null` is every weight. */

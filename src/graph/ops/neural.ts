@@ -25,13 +25,14 @@ export const RMSNormalization: Op = {
     const mean = (t: Tensor) => apply("ReduceMean", [t, int64s([-1])], { keepdims: 1 });
     const variance = apply("Add", [mean(apply("Mul", [x, x])), scalar(attributes.epsilon as number)]);
     const rate = apply("Reciprocal", [apply("Sqrt", [variance])]);
-    const normal = apply("Mul", [x, rate]);
     const g = apply("Mul", [dy, scale]);
-    const along = apply("Mul", [normal, mean(apply("Mul", [g, normal]))]);
+    // rate·g - x·rate³·mean(g∘x): what is as large as x is multiplied once less than by way of x·rate.
+    const cube = apply("Mul", [apply("Mul", [rate, rate]), rate]);
+    const along = apply("Mul", [x, apply("Mul", [cube, mean(apply("Mul", [g, x]))])]);
     const rows = [...x.shape.keys()].slice(0, -1);
     return [
-      apply("Mul", [rate, apply("Sub", [g, along])]),
-      apply("ReduceSum", [apply("Mul", [dy, normal]), int64s(rows)], { keepdims: 0 }),
+      apply("Sub", [apply("Mul", [g, rate]), along]),
+      apply("ReduceSum", [apply("Mul", [dy, apply("Mul", [x, rate])]), int64s(rows)], { keepdims: 0 }),
     ];
   },
   samples: () => [

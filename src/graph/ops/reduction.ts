@@ -63,6 +63,8 @@ export const ReduceMax: Op = {
   samples,
 };
 
+export const ReduceMin: Op = { ...ReduceMax, name: "ReduceMin" };
+
 const alongAxis = ([x]: readonly Tensor[], { axis }: Attributes): Spec[] => {
   positiveAxis(axis as number, x!.shape.length);
   return [{ dtype: x!.dtype, shape: x!.shape }];
@@ -104,4 +106,4 @@ export const LogSoftmax: Op = {
   samples: axisSamples,
 };
 
-export const reduction = [ReduceSum, ReduceMean, ReduceMax, Softmax, LogSoftmax];
+export const reduction = [ReduceSum, ReduceMean, ReduceMax, ReduceMin, Softmax, LogSoftmax];
