@@ -1,5 +1,7 @@
 // What users of other trainers complained about in what came out of them, one test each, named after where it was said:
-// files that load as nothing, exports that answer differently, prompts that are others in use than in training.
+// files that load as nothing, exports that answer differently, prompts that are others in use than in training. Tested
+// elsewhere: grouped heads (llama.cpp #3852) in adapters.test.ts, their interleaved rows in src/weights/gguf.test.ts, a
+// T5's own head (adapters PR #629) in encoder-decoder.test.ts. Not for a trainer: installing, Ollama, quantised exports.
 
 import assert from "node:assert/strict";
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";

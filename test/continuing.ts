@@ -26,7 +26,7 @@ const NEWEST = 200;
 const [HELD_OUT, OLD_EXAMPLES] = [50, 2000];
 const MAX_LENGTH = 256;
 /** Held-out examples of either age that are measured. */
-const MEASURED = 64;
+const MEASURED = 24;
 
 const abort = new AbortController();
 process.once("SIGINT", () => abort.abort(new Error("Interrupted")));

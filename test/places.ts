@@ -46,6 +46,8 @@ function placeOf(path: string): PlaceName {
   return place === "step" && path.includes("tfevents") ? "step" : place === "start" ? "start" : "result";
 }
 
+type WriteArguments = [to: number, bytes: Uint8Array, offset?: number, length?: number, position?: number];
+
 const hooks = {
   openSync(path: string, flags?: string | number, mode?: number): number {
     if (flags === undefined || flags === "r" || typeof flags === "number")
@@ -56,9 +58,10 @@ const hooks = {
     opened.set(made, path);
     return made;
   },
-  writeSync(to: number, bytes: Uint8Array, offset: number = 0, ...rest: [number?, number?]): number {
+  writeSync(...given: WriteArguments): number {
+    const [to, bytes, offset = 0] = given;
     const path = opened.get(to);
-    if (path === undefined) return real.writeSync(to, bytes, offset, ...rest);
+    if (path === undefined) return real.writeSync(...given);
     const length = bytes.byteLength - offset;
     return call(placeOf(path), () =>
       // Half of what is to be written, then the rest in another call, as a disk may do it.

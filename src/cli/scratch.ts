@@ -56,7 +56,8 @@ export function ensureScratch(folder: string, examples: Iterable<Example>, seed:
   writeModelFolder(folder, { config, arrays, tokenizerFiles: tokenizer.files() });
 }
 
-function* textsOf(examples: Iterable<Example>, format: Format): Generator<string> {
+/** What a model will read and write of these examples, as much as a tokenizer is made from. */
+export function* textsOf(examples: Iterable<Example>, format: Format): Generator<string> {
   let left = MOST_CHARACTERS;
   for (const example of examples) {
     const answer = answerOf(format, example);

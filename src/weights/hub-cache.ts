@@ -29,6 +29,13 @@ export function repositoryCache(cache: string, repo: string): RepositoryCache {
   };
 }
 
+/** The repository and commit that a path below any cache folder is of; `null` for other paths. */
+export function originOf(path: string): { readonly repo: string; readonly commit: string } | null {
+  const [, owner, name, commit] =
+    /[\\/]models--([^\\/]+?)--([^\\/]+)[\\/]snapshots[\\/]([0-9a-f]{40})(?:[\\/]|$)/.exec(path) ?? [];
+  return commit === undefined ? null : { repo: `${owner}/${name}`, commit };
+}
+
 /** The model as it lies in the cache: a folder or a .gguf file; undefined when a file of it is missing. `loosely`
  * takes it without tokenizer files too. */
 export function findCached(cache: string, name: HubName, loosely: boolean): string | undefined {

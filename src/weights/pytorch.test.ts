@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { UserError } from "../base/errors.ts";
 import { createRandom } from "../base/random.ts";
-import { openPytorch, writePytorch } from "./pytorch.ts";
+import { BARE, openPytorch, writePytorch } from "./pytorch.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { zipParts } from "./zip.ts";
 
@@ -98,6 +98,15 @@ test("arrays with an offset, with turned axes, in half precision", () => {
   assert.deepEqual(read(tensor("K\0", ["K\x06", "K\x01"], "HalfStorage"), halves), [1, 2, 0, 0, 0, -1]);
 });
 
+test("one array without a name, as torch.save of a tensor writes it", () => {
+  writePytorch(path, new Map([[BARE, { shape: [2, 3], data: Float32Array.from([1, 2, 3, 4, 5, 6]) }]]));
+  const file = openPytorch(path);
+  assert.deepEqual([...file.arrays.keys()], [BARE]);
+  assert.deepEqual(file.arrays.get(BARE)!.shape, [2, 3]);
+  assert.deepEqual([...file.read(BARE)], [1, 2, 3, 4, 5, 6]);
+  file.dispose();
+});
+
 test("nothing that would import, call or build is taken", () => {
   for (const [body, sentence] of [
     ["cos\nsystem\n(X\x04\0\0\0truetR", /found the name os.system/],
@@ -106,7 +115,8 @@ test("nothing that would import, call or build is taken", () => {
     ["(ios\nsystem\n", /found the operation INST at byte 3/],
     [`${text("os")}${text("system")}\x93`, /found the operation STACK_GLOBAL/],
     ["ccollections\nOrderedDict\n)\x81", /found the operation NEWOBJ/],
-    ["ctorch._utils\n_rebuild_tensor_v2\n)R", /found something else than a dictionary/],
+    ["ctorch._utils\n_rebuild_tensor_v2\n)R", /found something that is no array/],
+    ["K\x01", /found something else than a dictionary/],
     [`}(${text("w")}K\x01u`, /found under w something that is no array/],
     [`}(K\x01K\x01u`, /found a key that is no text/],
     [`}(${text("w")}u`, /found pairs without a dictionary/],

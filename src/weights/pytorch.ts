@@ -43,6 +43,8 @@ const STORAGES: Readonly<Record<string, string>> = {
 const REBUILD = "torch._utils _rebuild_tensor_v2";
 const PARAMETER = "torch._utils _rebuild_parameter";
 const ALLOWED = new Set(["collections OrderedDict", REBUILD, PARAMETER, ...Object.keys(STORAGES)]);
+/** The name of an array that a file holds without one. */
+export const BARE = "";
 const LARGEST_PICKLE = 100_000_000;
 
 /** Opens a file of arrays; a `UserError` names whatever in it is not plain data. */
@@ -88,8 +90,9 @@ function readPlaces(file: ReadableFile): ReadonlyMap<string, Place> {
   if (pickle.bytes > LARGEST_PICKLE) throw refuse(file, `a description of ${pickle.bytes} bytes`);
   const parsed = parsePickle(bytesOf(file, pickle), ALLOWED);
   if (!parsed.ok) throw refuse(file, parsed.reason);
-  if (!(parsed.value instanceof Map)) throw refuse(file, "something else than a dictionary");
-  const places = [...parsed.value].map(([key, value]) => {
+  const named = isKind(parsed.value, "call") ? new Map([[BARE, parsed.value]]) : parsed.value;
+  if (!(named instanceof Map)) throw refuse(file, "something else than a dictionary");
+  const places = [...named].map(([key, value]) => {
     if (typeof key !== "string") throw refuse(file, "a key that is no text");
     return [key, placeOf(file, { name: key, value, entries, folder })] as const;
   });
@@ -121,7 +124,7 @@ function placeOf(file: ReadableFile, { name, value, entries, folder }: Described
   const kind = isKind(type, "name") ? STORAGES[type.name] : undefined;
   const entry = entries.get(`${folder}/data/${String(key)}`);
   if (kind === undefined || !isCount(count) || !isCount(offset) || !isCounts(shape) || !isCounts(stride)) {
-    throw refuse(file, `under ${name.slice(0, 80)} something that is no array`);
+    throw refuse(file, `${name === BARE ? "" : `under ${name.slice(0, 80)} `}something that is no array`);
   }
   const { bytes } = kinds[kind]!;
   if (entry === undefined || entry.bytes < count * bytes) throw refuse(file, `no values for ${name}`);
@@ -172,13 +175,16 @@ function readPlace(file: ReadableFile, { storage, shape, entry, offset, stride }
   });
 }
 
-/** Writes arrays as F32, in the order given, as `torch.load(weights_only=True)` takes them. */
+/** Writes arrays as F32, in the order given, as `torch.load(weights_only=True)` takes them; one named `BARE` alone is
+ * written without a name. */
 export function writePytorch(path: string, arrays: ReadonlyMap<string, ArrayToWrite>): void {
   writeFileFrom(path, zipParts(fileParts(arrays)));
 }
 
 function* fileParts(arrays: ReadonlyMap<string, ArrayToWrite>): Generator<ZipPart> {
-  yield { name: "archive/data.pkl", data: pickleOf(arrays) };
+  const bare = arrays.size === 1 ? arrays.get(BARE) : undefined;
+  const pickle = bare ? [PROTOCOL, arrayOf(bare.shape, 0), Buffer.from(".")] : [pickleOf(arrays)];
+  yield { name: "archive/data.pkl", data: Buffer.concat(pickle) };
   yield { name: "archive/byteorder", data: Buffer.from("little") };
   let key = 0;
   for (const { data } of arrays.values()) {
@@ -192,17 +198,22 @@ function* fileParts(arrays: ReadonlyMap<string, ArrayToWrite>): Generator<ZipPar
 }
 
 function pickleOf(arrays: ReadonlyMap<string, ArrayToWrite>): Buffer {
-  const parts: Uint8Array[] = [Buffer.from([0x80, 2]), Buffer.from("}(")];
+  const parts: Uint8Array[] = [PROTOCOL, Buffer.from("}(")];
   let key = 0;
-  for (const [name, { shape }] of arrays) {
-    const storage = [mark, text("storage"), global("torch FloatStorage"), text(String(key++)), text("cpu")];
-    const reference = [...storage, whole(sizeOf(shape)), tuple, Buffer.from("Q")];
-    const sizes = [mark, ...shape.map(whole), tuple, mark, ...denseStride(shape).map(whole), tuple];
-    const hooks = [global("collections OrderedDict"), Buffer.from(")R")];
-    const args = [mark, ...reference, whole(0), ...sizes, Buffer.from([0x89]), ...hooks, tuple];
-    parts.push(text(name), global(REBUILD), ...args, Buffer.from("R"));
-  }
+  for (const [name, { shape }] of arrays) parts.push(text(name), arrayOf(shape, key++));
   return Buffer.concat([...parts, Buffer.from("u.")]);
+}
+
+const PROTOCOL = Buffer.from([0x80, 2]);
+
+/** The call that makes an array of the values under a key. */
+function arrayOf(shape: readonly number[], key: number): Buffer {
+  const storage = [mark, text("storage"), global("torch FloatStorage"), text(String(key)), text("cpu")];
+  const reference = [...storage, whole(sizeOf(shape)), tuple, Buffer.from("Q")];
+  const sizes = [mark, ...shape.map(whole), tuple, mark, ...denseStride(shape).map(whole), tuple];
+  const hooks = [global("collections OrderedDict"), Buffer.from(")R")];
+  const args = [mark, ...reference, whole(0), ...sizes, Buffer.from([0x89]), ...hooks, tuple];
+  return Buffer.concat([global(REBUILD), ...args, Buffer.from("R")]);
 }
 
 const mark = Buffer.from("(");

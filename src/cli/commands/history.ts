@@ -1,6 +1,7 @@
 // codefudge history: a repository in, a dataset of examples out.
 
 import { resolve } from "node:path";
+import { UsageError } from "../../base/errors.ts";
 import { historyOptions, pickHistoryOptions } from "../../history/options.ts";
 import { findRepository } from "../../history/source.ts";
 import { defineCommand } from "../command.ts";
@@ -42,6 +43,9 @@ export const command = defineCommand({
     ["history ../express -o /tmp/express --max_commits 2000", "The newest 2,000 commits of another one"],
   ],
   async run({ args, options, out, progress, signal, cwd }) {
+    if (options.model !== null && !options.stats) {
+      throw new UsageError("Expected --stats beside --model, found none; history itself needs no model");
+    }
     const { top: repository } = await findRepository(resolve(cwd, args.repo ?? "."), signal);
     const workspace = workspaceOf(repository);
     const folder = options.output === null ? workspace.dataset : resolve(cwd, options.output);

@@ -22,6 +22,7 @@ function planWith(options: Partial<TrainOptions> = {}, job: Partial<TrainJob> = 
     adapter: adapterConfig(defaultsOf(adapterOptions)),
     options: all,
     continues: null,
+    extend_tokenizer: null,
     restart: false,
     dry_run: false,
     version: "0.0.0",

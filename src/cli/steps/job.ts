@@ -21,6 +21,8 @@ export type TrainJob = {
   /** What is trained: an adapter of this kind, or every weight. */
   readonly adapter: AdapterConfig | null;
   readonly options: TrainOptions;
+  /** The base's tokenizer is extended by what it cannot write, and by so many words at most; `null` to leave it. */
+  readonly extend_tokenizer: number | null;
   readonly continues: Continued | null;
   readonly restart: boolean;
   /** Of the program, for the model card. */

@@ -11,6 +11,7 @@ import { trainOptions } from "../../training/options.ts";
 import { locateModel, type Seeker } from "../model.ts";
 import { SCRATCH } from "../scratch.ts";
 import { readRun, repositoryRoot, runName, workspaceOf } from "../workspace.ts";
+import { tokenModules } from "./extension.ts";
 import type { TrainJob } from "./job.ts";
 
 export const modelOptions = {
@@ -36,6 +37,14 @@ export const modelOptions = {
     value: "FORM",
   },
   ...packOptions,
+  extend_tokenizer: {
+    type: "integer",
+    default: null,
+    least: 0,
+    help: "Give the base tokens for what it cannot write in this repository's files, and for so many of their words at most",
+    unset: "leave its tokenizer as it is",
+    value: "N",
+  },
   method: {
     type: "string",
     default: null,
@@ -117,9 +126,16 @@ function jobOf(dataset: string, options: Chosen, place: Place & { version: strin
     version: place.version,
     options: pick(trainOptions, options),
     max_files: options.max_files,
+    extend_tokenizer: options.extend_tokenizer,
     restart: options.restart,
     dry_run: options.dry_run,
   };
+  const begun = options.continue_from !== null || (options.model ?? SCRATCH) === SCRATCH;
+  if (options.extend_tokenizer !== null && begun) {
+    throw new UsageError(
+      "Expected a base of its own with --extend_tokenizer, found scratch or --continue_from, whose tokenizer is settled; name another with --model, or leave the option out",
+    );
+  }
   if (options.continue_from !== null) return { ...job, ...continuedParts(options, place) };
   const model = options.model ?? SCRATCH;
   const full = options.method === null ? model === SCRATCH : options.method === "full";
@@ -128,9 +144,21 @@ function jobOf(dataset: string, options: Chosen, place: Place & { version: strin
     run: runFolder(options.run ?? runName(model), place),
     model,
     format: options.format as FormatName,
-    adapter: full ? null : adapterConfig(pick(adapterOptions, options)),
+    adapter: full ? null : withRows(adapterConfig(pick(adapterOptions, options)), { ...options, model }),
     continues: null,
   };
+}
+
+/** New tokens learn nothing unless their rows are trained: the modules that hold them, where none are named. */
+function withRows<T extends { readonly kind: string; readonly modules_to_save: readonly string[] }>(
+  adapter: T,
+  { model, extend_tokenizer }: { readonly model: string; readonly extend_tokenizer: number | null },
+): T {
+  if (extend_tokenizer === null || adapter.modules_to_save.length > 0) return adapter;
+  const modules = tokenModules(model);
+  // AdapterHub's files have no place for an embedding that the head shares.
+  const isPossible = adapter.kind !== "bottleneck" || modules.includes("lm_head");
+  return { ...adapter, modules_to_save: isPossible ? modules : [] };
 }
 
 type Place = { readonly runs: string; readonly cwd: string };

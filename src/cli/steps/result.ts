@@ -7,6 +7,7 @@ import { modelCard } from "../../adapters/card.ts";
 import { saveAdapter } from "../../adapters/save.ts";
 import { writeFileAtomic, writeJson } from "../../base/files.ts";
 import type { Base } from "../../generation/base.ts";
+import { everyParameter } from "../../models/encoder-decoder.ts";
 import type { Sequence } from "../../training/batch.ts";
 import { removeCheckpoints } from "../../training/checkpoint.ts";
 import type { Network } from "../../training/network.ts";
@@ -14,6 +15,7 @@ import type { Plan } from "../../training/plan.ts";
 import { bestOf } from "../../training/progress.ts";
 import { checkSaved } from "../../training/selfcheck.ts";
 import { writeModelFolder } from "../../weights/folder.ts";
+import { originOf } from "../../weights/hub-cache.ts";
 import { formatCount, formatDuration } from "../units.ts";
 import { type RunManifest, type RunOutcome, type RunPlan, writeRun } from "../workspace.ts";
 import type { Finished } from "./following.ts";
@@ -60,7 +62,7 @@ function cardOf({ job, base, adapter, material }: Ended, run: RunManifest): stri
   return modelCard({
     config: adapter!.config,
     name: NAME,
-    base: { name: base.source.name, model_type: base.model.model_type, sha256: run.base_sha256 },
+    base: { ...publicName(base), model_type: base.model.model_type, sha256: run.base_sha256 },
     data: {
       commits: { first: commits[0]!, last: commits.at(-1)!, count: commits.length },
       examples: run.examples.train,
@@ -77,6 +79,12 @@ function cardOf({ job, base, adapter, material }: Ended, run: RunManifest): stri
     },
     version: job.version,
   });
+}
+
+/** A model of the hub's cache by its name and commit there, which say on another machine what a path does not. */
+function publicName({ source: { name } }: Base): { name: string; revision?: string } {
+  const origin = originOf(name);
+  return origin ? { name: origin.repo, revision: origin.commit } : { name };
 }
 
 function round(loss: number): number {
@@ -105,7 +113,8 @@ async function writeResult({ job, plan, base, adapter, engine, material, sizes }
   const { run } = job;
   if (adapter) {
     const { model } = base;
-    const facts = { model, name: NAME, base: base.source.name, base_sha256: plan.base_sha256 };
+    const { name, ...revision } = publicName(base);
+    const facts = { model, name: NAME, base: name, ...revision, base_sha256: plan.base_sha256 };
     const folders = saveAdapter(run, adapter, facts);
     const sequence = shortest(material.train.map(({ rendered }) => rendered));
     const device = { threads: job.options.threads || cpus().length, arena: sizes.arena };
@@ -115,9 +124,16 @@ async function writeResult({ job, plan, base, adapter, engine, material, sizes }
   const tokenizerFiles = base.tokenizer.files();
   writeModelFolder(join(run, "model"), {
     config: base.source.config,
-    arrays: engine.trained,
+    arrays: wholeModel(base, engine),
     tokenizerFiles,
   });
+}
+
+/** Every array of the model: those that nothing of a run goes through are the base's. */
+function wholeModel({ model, read }: Base, { trained }: Network) {
+  return new Map(
+    everyParameter(model).map(({ name, shape }) => [name, trained.get(name) ?? { shape, data: read(name) }]),
+  );
 }
 
 function shortest(sequences: readonly Sequence[]): Sequence {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { inFolder } from "../../../test/folder.ts";
 import type { Example } from "../../dataset/example.ts";
-import { createDatasetWriter } from "../../dataset/store.ts";
+import type { LeakReport } from "../../dataset/leak.ts";
+import { createDatasetWriter, readManifest } from "../../dataset/store.ts";
 import { createOutput } from "../output.ts";
 import { createProgress } from "../progress.ts";
 import type { Face } from "./face.ts";
@@ -46,6 +47,10 @@ test("prints its tables and writes the same page each time", async () => {
     const summary = JSON.parse(await run(dataset, true)) as { splits: { test: { examples: number } } };
     assert.equal(summary.splits.test.examples, 4);
     assert.equal(readFileSync(join(dataset, "stats.html"), "utf8"), page);
+    const { leak, counters, sha256 } = readManifest(dataset);
+    assert.equal((leak as LeakReport).divided.examples, 4, "it is noted in the manifest");
+    assert.deepEqual([counters["examples"], Object.keys(sha256).length], [22, 4], "which is else as it was");
+    assert.match(text, /^ {2}this one +4? *\d+ +\d+ {2}/m);
   });
 });
 

@@ -26,9 +26,10 @@ import { requireClaim, runClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
 import { ensureScratch, SCRATCH, SCRATCH_NOTE } from "../scratch.ts";
 import { clearRun, findPlan, findRun, type RunManifest, type RunPlan, writePlan } from "../workspace.ts";
-import { prepareCompute } from "./compute.ts";
+import { explainPlan, planMemory, prepareCompute } from "./compute.ts";
 import { readCommits, writeCommits } from "./continuing.ts";
 import { dryRun } from "./dry-run.ts";
+import { ensureExtended } from "./extension.ts";
 import type { Face } from "./face.ts";
 import { follow } from "./following.ts";
 import { planOf, requireSame } from "./identity.ts";
@@ -53,16 +54,13 @@ async function trainAlone(job: TrainJob, since: number, face: Face): Promise<Run
   const kind = job.adapter ? "adapter" : "all";
   const options = resolveOptions(job.options, kind, job.continues !== null);
   const dataset_sha256 = sha256(JSON.stringify(dataset.sha256));
-  const made = job.model === SCRATCH ? scratchFolder(job, dataset) : null;
+  const made = job.model === SCRATCH || job.extend_tokenizer !== null ? madeFolder(job, dataset) : null;
   const path = made ?? job.model;
   const parts = { job, kind, options, dataset_sha256, base: path } as const;
   const earlier = job.restart || job.dry_run ? null : findEarlier(job.run);
   // Before the base is made or read, for which another dataset or option would only be time lost.
   if (earlier) requireSame(job.run, earlier, planOf({ ...parts, base_sha256: "" }));
-  if (made) {
-    face.progress.line(SCRATCH_NOTE);
-    ensureScratch(made, readExamples(job.dataset, "train"), options.seed);
-  }
+  if (made) await makeBase(job, { folder: made, seed: options.seed }, face);
   const base = openBase(path);
   try {
     const plan = planOf({ ...parts, base_sha256: base.source.hash() });
@@ -94,13 +92,31 @@ function requireBaseOfContinued({ continues, model }: TrainJob, { kind, base_sha
 }
 
 /**
- * Where the scratch model of a dataset is made: another history or seed gives another one, under another name. That of a
- * dry run is not kept.
+ * Where the scratch model of a dataset is made, or a base with an extended tokenizer: another history, seed or base gives
+ * another one, under another name. That of a dry run is not kept.
  */
-function scratchFolder({ run, options, dry_run }: TrainJob, dataset: DatasetManifest): string {
+function madeFolder(
+  { run, options, dry_run, model, extend_tokenizer }: TrainJob,
+  dataset: DatasetManifest,
+): string {
   if (dry_run) return join(tmpdir(), `codefudge-dry-${process.pid}`);
-  const made = JSON.stringify([dataset.sha256[TRAIN_FILE], options.seed]);
+  const what = extend_tokenizer === null ? [options.seed] : [model, extend_tokenizer];
+  const made = JSON.stringify([dataset.sha256[TRAIN_FILE], ...what]);
   return join(run, `base-${sha256(made).slice(0, 8)}`);
+}
+
+async function makeBase(
+  { model, dataset, extend_tokenizer }: TrainJob,
+  { folder, seed }: { readonly folder: string; readonly seed: number },
+  { progress }: Face,
+): Promise<void> {
+  if (model === SCRATCH) {
+    progress.line(SCRATCH_NOTE);
+    ensureScratch(folder, readExamples(dataset, "train"), seed);
+  } else {
+    const line = await ensureExtended(model, { folder, words: extend_tokenizer ?? 0, dataset });
+    if (line !== null) progress.line(line);
+  }
 }
 
 const TRAIN_FILE = "train.jsonl";
@@ -120,7 +136,9 @@ type Known = {
 async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManifest | null> {
   const { job, options, plan } = known;
   const adapter = adapterOf(base, job, options);
-  const sizes = planTraining(shapeOf(base.model, adapter, options.optim as OptimizerName), options);
+  const compute = options.compute as Compute;
+  const shape = { ...shapeOf(base.model, adapter, options.optim as OptimizerName), compute };
+  const { sizes, kept } = planMemory({ shape, adapter }, planTraining(shape, options), options);
   const { max_length } = sizes;
   const rule = {
     tokenizer: base.tokenizer,
@@ -131,13 +149,16 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   const material = await gatherMaterial(job, rule, face);
   requireUnchanged(job.dataset, plan);
   sayMaterial(material, sizes, face);
+  if (options.explain_plan) for (const line of explainPlan(sizes, kept)) face.progress.line(line);
   const engine = openNetwork({
     model: base.model,
     read: base.read,
     adapter,
     trainable: adapter ? "adapter" : "all",
     label_smoothing: options.label_smoothing_factor,
-    compute: options.compute as Compute,
+    compute,
+    keeping: kept.keeping,
+    kept_layers: kept.kept_layers,
     device: { threads: options.threads || cpus().length, arena: sizes.arena },
   });
   const sayNoMore = sayOnAbort(face);

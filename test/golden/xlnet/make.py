@@ -248,9 +248,12 @@ class Peft:
 class Adapters:
     @staticmethod
     def make(model, options):
-        import interface
+        import adapters
 
-        interface.init(model)
+        sys.path.append(str(HERE.parents[2] / "docs" / "python"))
+        import xlnet_adapters  # noqa: F401
+
+        adapters.init(model)
         model.add_adapter(NAME, config=options)
         model.train_adapter(NAME)
         for key, parameter in model.named_parameters():
