@@ -70,3 +70,24 @@ test("of a matrix only a row and a column are kept", () => {
     ],
   );
 });
+
+test("of a stack of matrices each has its own rows and columns, as XLNet's projections are", () => {
+  const data = Float32Array.from({ length: 12 }, (_, i) => ((i % 7) - 3) / 8);
+  const trained = new Map([["o", { shape: [2, 2, 3], data, gradient: new Float32Array(12) }]]);
+  const state = createAdafactor(trained);
+  const options = { scale_parameter: false, relative_step: false, weight_decay: 0 };
+  for (const step of [1, 2]) {
+    trained.get("o")!.gradient.forEach((_, i, gradient) => {
+      gradient[i] = (((i * 5 + step) % 11) - 5) / 16;
+    });
+    stepAdafactor(state, trained, { ...options, learning_rate: 0.1, scale: 1 });
+  }
+  // transformers 5.23.0: Adafactor(lr=0.1, scale_parameter=False, relative_step=False).
+  const wanted = [
+    ...[-0.135657, -0.325245, 0.117438, -0.043065, 0.111316, 0.281716],
+    ...[0.137638, -0.232084, -0.438699, 0.019891, -0.255559, 0.332241],
+  ];
+  for (const [i, value] of wanted.entries()) {
+    assert.ok(Math.abs(data[i]! - value) < 2e-6, `${i}: ${data[i]}, not ${value}`);
+  }
+});

@@ -1,5 +1,6 @@
 // Adafactor as transformers has it (transformers:src/transformers/optimization.py; Shazeer and Stern, 2018): of a
-// matrix only the row and column means of the squared gradient are kept, so that its state is small.
+// matrix, or of each in a stack of them, only the row and column means of the squared gradient are kept, so that its
+// state is small.
 
 import type { OptionTable } from "../base/options.ts";
 import { decayOf, type OptimizerState, type StateArray, type Trained, zeros } from "./trained.ts";
@@ -43,8 +44,8 @@ export function createAdafactor(
     if (shape.length < 2) {
       arrays.set(`exp_avg_sq.${name}`, zeros(shape));
     } else {
-      arrays.set(`exp_avg_sq_row.${name}`, zeros([shape[0]!]));
-      arrays.set(`exp_avg_sq_col.${name}`, zeros([shape[1]!]));
+      arrays.set(`exp_avg_sq_row.${name}`, zeros(shape.slice(0, -1)));
+      arrays.set(`exp_avg_sq_col.${name}`, zeros([...shape.slice(0, -2), shape.at(-1)!]));
     }
   }
   return { step: 0, arrays };
@@ -107,10 +108,25 @@ function vectorFactor({ name, array: { gradient }, state, beta2, scale }: Moment
   return (i) => 1 / Math.sqrt(data[i]!);
 }
 
-function matrixFactor({ name, array, state, beta2, scale }: Moment): Factor {
-  const rows = state.arrays.get(`exp_avg_sq_row.${name}`)!.data;
-  const columns = state.arrays.get(`exp_avg_sq_col.${name}`)!.data;
-  const { gradient } = array;
+/** Of the last two axes; those before them count matrices. */
+function matrixFactor({ name, array: { shape, gradient }, state, ...rest }: Moment): Factor {
+  const [height, width] = shape.slice(-2) as [number, number];
+  const area = height * width;
+  const [rows, columns] = ["row", "col"].map((kind) => state.arrays.get(`exp_avg_sq_${kind}.${name}`)!.data);
+  const factors = Array.from({ length: gradient.length / area }, (_, at) =>
+    factorOfOne({
+      gradient: gradient.subarray(at * area, (at + 1) * area),
+      rows: rows!.subarray(at * height, (at + 1) * height),
+      columns: columns!.subarray(at * width, (at + 1) * width),
+      ...rest,
+    }),
+  );
+  return factors.length === 1 ? factors[0]! : (i) => factors[Math.floor(i / area)]!(i % area);
+}
+
+type One = Pick<Moment, "beta2" | "scale"> & Readonly<Record<"gradient" | "rows" | "columns", Float32Array>>;
+
+function factorOfOne({ gradient, rows, columns, beta2, scale }: One): Factor {
   const [height, width] = [rows.length, columns.length];
   const columnSums = new Float64Array(width);
   for (let row = 0; row < height; row++) {
