@@ -3,6 +3,7 @@
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { UsageError } from "../src/base/errors.ts";
 import type { OptionTable, Values } from "../src/base/options.ts";
 import { compare, explainMissingPeer, ourSide, peerModes } from "./arms.ts";
 import type { Bench, BenchResult, BenchSetup } from "./measure.ts";
@@ -29,12 +30,19 @@ export function trainOptions(defaults: { shape: string; length: number; memory: 
     threads: { type: "integer", default: 2, help: "Threads of both sides", value: "N" },
     compute: { type: "string", default: "int8", choices: ["f32", "int8"], help: "Our frozen products" },
     memory: { type: "bytes", default: defaults.memory, help: "Our budget" },
+    modes: {
+      type: "string",
+      default: null,
+      help: "Modes of the peer that are tried",
+      unset: "all",
+      value: "A,B",
+    },
   } as const satisfies OptionTable;
 }
 
 type Work = Values<ReturnType<typeof trainOptions>>;
 
-const MODES = ["f32", "f32 checkpointing", "bf16 autocast", "bf16 autocast checkpointing"];
+const MODES = ["f32", "bf16 autocast", "bf16 weights"].flatMap((name) => [name, `${name} checkpointing`]);
 
 export const bench: Bench = {
   name: "train",
@@ -50,13 +58,20 @@ export function runTrain(setup: BenchSetup): Promise<BenchResult> {
   const { venv, log } = setup;
   const job = jobOf(setup);
   if (venv === null) log(explainMissingPeer("train"));
-  const modes = venv === null ? null : peerModes(venv, "train", { ...job, modes: MODES });
+  const modes = venv === null ? null : peerModes(venv, "train", { ...job, modes: modesOf(setup) });
   const peer = modes && { name: "PyTorch + PEFT", modes };
   return compare({ figure: "tokens_per_second", unit: "tokens/s", ours: ourSide("train", job), peer }, setup);
 }
 
+function modesOf({ values }: BenchSetup): readonly string[] {
+  const given = (values as Work).modes?.split(",") ?? MODES;
+  const unknown = given.find((mode) => !MODES.includes(mode));
+  if (unknown === undefined) return given;
+  throw new UsageError(`Expected modes out of ${MODES.join(", ")}, found "${unknown}"`);
+}
+
 /** What a process of either side is told. */
-export function jobOf({ values }: BenchSetup): Work {
+export function jobOf({ values }: BenchSetup): Omit<Work, "modes"> {
   const { shape, length, targets, steps, threads, compute, memory } = values as Work;
   return { shape, length, targets, steps, threads, compute, memory };
 }

@@ -28,18 +28,22 @@ export function judge(measured: Omit<ComputeCheck, "passed">): ComputeCheck {
 const COUNT = 2;
 const LENGTH = 256;
 
-/** The ends of a few long examples: answers stand at the end. The same for the same examples. */
+/**
+ * A few of the longest examples that fit whole, else the ends of longer ones: a text that begins in its middle is unlike
+ * what is trained on. The same for the same examples.
+ */
 export function calibrationBatch(sequences: readonly Sequence[]): Batch {
-  const longest = sequences
+  const chosen = sequences
     .map((_, i) => i)
-    .sort((a, b) => kept(sequences[b]!) - kept(sequences[a]!) || a - b)
+    .sort((a, b) => fitness(sequences[b]!) - fitness(sequences[a]!) || a - b)
     .slice(0, COUNT)
     .map((i) => endOf(sequences[i]!));
-  return packBatches(longest, longest.length)[0]!;
+  return packBatches(chosen, chosen.length)[0]!;
 }
 
-function kept({ ids }: Sequence): number {
-  return Math.min(LENGTH, ids.length);
+/** What fits by its length, then what does not. */
+function fitness({ ids }: Sequence): number {
+  return ids.length <= LENGTH ? ids.length : 1 / ids.length;
 }
 
 function endOf({ ids, promptLength }: Sequence): Sequence {
@@ -74,7 +78,9 @@ export function layerRounding({ groups, plain, most }: Rounding) {
   return (weights: Buffers, observed: Buffers): Buffers => {
     const rounded = groups.map((group, i) => {
       const parts = group.names.map((name) => weights[`${name}.weight`]!.data as Float32Array);
-      return roundWeights(group, parts, { largest: observed[`largest:${i}`]!.data as Float32Array, most });
+      const values = (what: string) => observed[`${what}:${i}`]!.data as Float32Array;
+      const channels = chooseChannels(values("largest"), values("typical"), channelsOf(group));
+      return roundWeights(group, parts, { channels, most });
     });
     const rest = plain.map((name) => [name, weights[name]!] as const);
     return Object.assign(Object.fromEntries(rest), ...rounded) as Buffers;
@@ -82,13 +88,12 @@ export function layerRounding({ groups, plain, most }: Rounding) {
 }
 
 /**
- * Inputs of a group's products, of its f32 weights [out, in] and the largest magnitudes of its input channels. The
- * forward copy has zeros in the channels that go through in f32, so that they need no masking.
+ * Inputs of a group's products, of its f32 weights [out, in] and the channels that stay f32. The forward copy has zeros in the channels that go through in f32, so that they need no masking.
  */
 function roundWeights(
   group: FrozenGroup,
   weights: readonly Float32Array[],
-  { largest, most }: { largest: Float32Array; most: number },
+  { channels, most }: { channels: readonly number[]; most: number },
 ): Buffers {
   const names = groupInputs(group);
   const { inner } = group;
@@ -99,7 +104,6 @@ function roundWeights(
     joined.set(part, at);
     at += part.length;
   }
-  const channels = largestChannels(largest, channelsOf(group));
   const back = roundColumns(joined, inner, most);
   const columns = takeColumns(joined, channels, inner);
   const forward = roundRowsTurned(joined, inner, most);
@@ -116,10 +120,16 @@ function roundWeights(
   return Object.fromEntries(buffers);
 }
 
-/** Indices of the largest, in ascending order. */
-function largestChannels(largest: Float32Array, count: number): number[] {
-  const order = [...largest.keys()].sort((a, b) => largest[b]! - largest[a]! || a - b);
-  return order.slice(0, count).sort((a, b) => a - b);
+/**
+ * Half of the channels are those with the largest values, which a single token may have (the first, as a rule); half
+ * those that are large in most rows and so set their steps. In ascending order.
+ */
+function chooseChannels(largest: Float32Array, typical: Float32Array, count: number): number[] {
+  const byValue = (values: Float32Array) =>
+    [...values.keys()].sort((a, b) => values[b]! - values[a]! || a - b);
+  const first = byValue(largest).slice(0, count >> 1);
+  const rest = byValue(typical).filter((channel) => !first.includes(channel));
+  return [...first, ...rest.slice(0, count - first.length)].sort((a, b) => a - b);
 }
 
 /** 1 for each channel but those. */

@@ -1,7 +1,6 @@
 // Sequences as pairs: the encoder reads what stands before the answer, the decoder is given the answer one place later
 // and is to say the answer. Both sides are padded to the right, each to a length that programs are compiled for.
 
-import { createBuffer } from "../runtime/device.ts";
 import { type Batch, bucketOf, type Sequence } from "./batch.ts";
 
 /** Sequences of one run, and the padded lengths of both sides. */
@@ -74,25 +73,4 @@ function packPair(
   });
   const extent = { batch: rows, length: pairs.answer };
   return { extent, size: pairs.source + pairs.answer, pairs, source, ids, ...targets };
-}
-
-/** The targets of a batch, `size` at a time, as what the head is fed: rows, labels and weights, 1 where none are given. */
-export function* headFeeds(batch: Batch, size: number, given?: readonly number[]) {
-  for (let start = 0; start < batch.rows.length; start += size) {
-    const count = Math.min(size, batch.rows.length - start);
-    const rows = new BigInt64Array(size).fill(BigInt(batch.ids.length - 1));
-    const labels = new BigInt64Array(size);
-    const weights = new Float32Array(size);
-    for (let i = 0; i < count; i++) {
-      rows[i] = BigInt(batch.rows[start + i]!);
-      labels[i] = BigInt(batch.labels[start + i]!);
-      weights[i] = given?.[start + i] ?? 1;
-    }
-    const feeds = {
-      target_rows: createBuffer("int64", [size], rows),
-      labels: createBuffer("int64", [size, 1], labels),
-      weights: createBuffer("float32", [size], weights),
-    };
-    yield { start, count, feeds };
-  }
 }

@@ -29,7 +29,7 @@ import {
   trainsEmbedding,
 } from "./encoder-decoder-stages.ts";
 import type { Pool } from "./pool.ts";
-import type { Trained } from "./trained.ts";
+import { addInto, type Trained } from "./trained.ts";
 
 /** What a chain runs with: all arrays by full name, those of them that are trained, and working memory. */
 export type ChainParts = {
@@ -216,9 +216,4 @@ export class Chain {
       trained.map(({ name, shape }) => [`d:${name}`, pool.get(`${this.#side} d:${name}`, shape)]),
     );
   }
-}
-
-/** Adds one array to another of the same length. */
-export function addInto(into: Float32Array, from: Float32Array): void {
-  for (let i = 0; i < into.length; i++) into[i]! += from[i]!;
 }

@@ -5,7 +5,7 @@ import { sizeOf } from "../base/dtype.ts";
 import { type EncoderDecoder, everyParameter } from "../models/encoder-decoder.ts";
 import { bucketOf } from "./batch.ts";
 import type { PairExtent } from "./encoder-decoder-batch.ts";
-import { headTargets } from "./engine.ts";
+import { headTargets } from "./head.ts";
 
 /** What is trained: the model, and as many numbers, of an adapter or of its own. */
 export type PairShape = {

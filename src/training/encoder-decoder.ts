@@ -6,8 +6,8 @@ import { type EncoderDecoder, everyParameter } from "../models/encoder-decoder.t
 import { type Buffer, type Buffers, createBuffer } from "../runtime/device.ts";
 import { buffersUnder } from "../runtime/programs.ts";
 import type { Sequence } from "./batch.ts";
-import { headFeeds, type PairBatch, packPairs } from "./encoder-decoder-batch.ts";
-import { addInto, Chain, type ChainRun } from "./encoder-decoder-chain.ts";
+import { type PairBatch, packPairs } from "./encoder-decoder-batch.ts";
+import { Chain, type ChainRun } from "./encoder-decoder-chain.ts";
 import {
   headSetup,
   memoryBackward,
@@ -16,10 +16,11 @@ import {
   type Side,
   sideMasks,
 } from "./encoder-decoder-stages.ts";
-import { type EngineOptions, headTargets } from "./engine.ts";
+import type { EngineOptions } from "./engine.ts";
+import { headFeeds, headTargets } from "./head.ts";
 import { Pool } from "./pool.ts";
 import { headBackward, headForward } from "./stages.ts";
-import type { Trained } from "./trained.ts";
+import { addInto, type Trained } from "./trained.ts";
 
 /** As an engine's, of a model with an encoder and a decoder. */
 export type EncoderDecoderOptions = Omit<EngineOptions, "model"> & { readonly model: EncoderDecoder };

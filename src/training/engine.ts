@@ -18,8 +18,7 @@ import { type Batch, packBatches, type Sequence } from "./batch.ts";
 import { BlockWeights, type Observer, outerOf } from "./block-weights.ts";
 import { type ComputeCheck, calibrationBatch, gradientCosine, judge, layerRounding } from "./calibration.ts";
 import { dropoutRate, fillMask } from "./dropout.ts";
-import { headFeeds } from "./encoder-decoder-batch.ts";
-import { addInto } from "./encoder-decoder-chain.ts";
+import { headFeeds, headTargets } from "./head.ts";
 import type { Keeping } from "./kept.ts";
 import { Pool } from "./pool.ts";
 import { largestWeight } from "./saturation.ts";
@@ -38,7 +37,7 @@ import {
   type Setup,
   trainsEmbedding,
 } from "./stages.ts";
-import type { Trained } from "./trained.ts";
+import { addInto, type Trained } from "./trained.ts";
 
 /** What an engine is made of. */
 export type EngineOptions = {
@@ -61,14 +60,6 @@ export type EngineOptions = {
 };
 
 export type Compute = "f32" | "int8";
-
-/** Logits of one run of the head stay under this many values: 16 MB of f32. */
-const HEAD_VALUES = 4 * 1024 * 1024;
-
-/** Targets that one run of the head takes. */
-export function headTargets(vocab_size: number): number {
-  return Math.max(32, Math.min(512, 2 ** Math.floor(Math.log2(HEAD_VALUES / vocab_size))));
-}
 
 /** A network on a device, ready to be trained or measured; it owns its buffers and programs until `dispose`. */
 export class Engine {

@@ -8,7 +8,8 @@ import { type AnyModel, everyParameter } from "../models/encoder-decoder.ts";
 import type { Model } from "../models/model.ts";
 import { bucketOf } from "./batch.ts";
 import { predictPairNumbers } from "./encoder-decoder-plan.ts";
-import { type Compute, headTargets } from "./engine.ts";
+import type { Compute } from "./engine.ts";
+import { headTargets } from "./head.ts";
 import { CHANNELS } from "./int8.ts";
 import type { OptimizerName } from "./optimizer.ts";
 import { predictStreamsNumbers } from "./xlnet-plan.ts";
@@ -51,6 +52,9 @@ export function predictMemory(shape: Shape, { batch, length, arena }: Extent): n
   return PROCESS + BYTES * numbers.reduce((sum, part) => sum + part, 0);
 }
 
+/** What the check of rounded products leaves behind, in numbers of f32. */
+const ROUNDING = 24e6;
+
 export type Extent = { readonly batch: number; readonly length: number; readonly arena: boolean };
 
 /** Numbers of f32 that a decoder's training holds, by what they are. */
@@ -71,8 +75,7 @@ export function decoderNumbers(
     // A gradient and moments for each trained number; an adapter's numbers themselves come on top of the weights.
     state: shape.trained * ((shape.adapter ? 2 : 1) + (shape.moments ?? 2)),
     hidden: rows * model.hidden_size * (model.num_hidden_layers + 3),
-    // Rounding takes memory of its own, and so does the check that it is near enough.
-    working: (block + scores + head + dense) * (arena ? 1.1 : 0.8) * (rounded ? 1.5 : 1),
+    working: (block + scores + head + dense) * (arena ? 1.1 : 0.8) + (rounded ? ROUNDING : 0),
   };
 }
 

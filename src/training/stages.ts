@@ -13,7 +13,7 @@ import {
 } from "../adapters/hooks.ts";
 import { type JointHook, outputsOf } from "../adapters/kind.ts";
 import { sizeOf } from "../base/dtype.ts";
-import { add, apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
+import { add, apply, gather, logSoftmax, mul, neg, reduceSum, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
@@ -135,17 +135,24 @@ export function plainParameters(setup: Setup): string[] {
   return setup.model.blockParameters.map(({ name }) => name).filter((name) => made.has(name));
 }
 
-/** x to y, and for each group the largest magnitudes of its input channels as `largest:INDEX` [inner]. */
+/**
+ * x to y, and for each group what its input channels are like: `largest:INDEX` [inner], the largest magnitudes, and
+ * `typical:INDEX` [inner], squares of the share that each has of its row's largest, summed over rows.
+ */
 export function blockObserved(setup: Setup, extent: Extent, groups: readonly FrozenGroup[]): Program {
-  const largest: Record<string, Tensor> = {};
+  const seen: Record<string, Tensor> = {};
   const joint: JointHook = (x, names) => {
     const index = groups.findIndex((group) => group.names.join() === names.join());
-    const reduced = apply("ReduceMax", [apply("Abs", [x]), int64s([0])], { keepdims: 0 });
-    if (index >= 0) largest[`largest:${index}`] = reduced;
+    if (index < 0) return null;
+    const size = apply("Abs", [x]);
+    const most = apply("ReduceMax", [size, int64s([1])], { keepdims: 1 });
+    const share = apply("Div", [size, apply("Max", [most, scalar(1e-30)])]);
+    seen[`largest:${index}`] = apply("ReduceMax", [size, int64s([0])], { keepdims: 0 });
+    seen[`typical:${index}`] = reduceSum(mul(share, share), [0]);
     return null;
   };
   const { y } = buildBlock(setup, extent, { ...FIRST, joint });
-  return writeProgram("block_observed", { y, ...largest });
+  return writeProgram("block_observed", { y, ...seen });
 }
 
 /** The masks that a block's programs take beside x and its arrays, each 0 or 1 / (1 - rate). */

@@ -49,3 +49,8 @@ export function areFinite(arrays: Iterable<{ readonly data: Float32Array }>): bo
   }
   return true;
 }
+
+/** Adds one array to another of the same length. */
+export function addInto(into: Float32Array, from: Float32Array): void {
+  for (let i = 0; i < into.length; i++) into[i]! += from[i]!;
+}

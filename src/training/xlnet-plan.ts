@@ -3,7 +3,7 @@
 import { sizeOf } from "../base/dtype.ts";
 import { type XLNet, xlnetParameters } from "../models/xlnet.ts";
 import { bucketOf } from "./batch.ts";
-import { headTargets } from "./engine.ts";
+import { headTargets } from "./head.ts";
 import { rowsOf } from "./xlnet-stages.ts";
 
 /** What is trained: the model, as many numbers of an adapter or of its own, and what the optimizer keeps for each. */
@@ -12,6 +12,8 @@ export type StreamsShape = {
   readonly trained: number;
   readonly adapter: boolean;
   readonly moments?: number;
+  /** How many of an adapter's numbers are the embedding's that it trains whole. */
+  readonly whole?: number;
 };
 
 type Sizes = { readonly batch: number; readonly length: number; readonly arena: boolean };
@@ -21,7 +23,7 @@ const SHARE = 0.5;
 
 /** Numbers that are held at the peak, of examples of `length` tokens. */
 export function predictStreamsNumbers(shape: StreamsShape, { batch, length, arena }: Sizes): number {
-  const { model, trained, adapter, moments = 2 } = shape;
+  const { model, trained, adapter, moments = 2, whole = 0 } = shape;
   const { hidden_size: d, vocab_size, attention } = model;
   const answer = bucketOf(Math.ceil(SHARE * length));
   const rows = rowsOf({ batch, length, answer });
@@ -33,6 +35,6 @@ export function predictStreamsNumbers(shape: StreamsShape, { batch, length, aren
   // Scores by content, by distance before and after they are shifted, weights, and gradients of each.
   const scores = 10 * batch * attention.n_head * (length * length + answer * length);
   const head = 5 * headTargets(vocab_size) * vocab_size;
-  const dense = adapter ? 0 : 3 * vocab_size * d;
+  const dense = 3 * (adapter ? whole : vocab_size * d);
   return weights + state + hidden + (block + scores + head + dense) * (arena ? 1.1 : 0.8);
 }

@@ -8,12 +8,11 @@ import { type Buffer, type Buffers, createBuffer, type Executable } from "../run
 import { buffersUnder, Programs } from "../runtime/programs.ts";
 import type { Sequence } from "./batch.ts";
 import { dropoutRate, fillMask } from "./dropout.ts";
-import { headFeeds } from "./encoder-decoder-batch.ts";
-import { addInto } from "./encoder-decoder-chain.ts";
-import { type EngineOptions, headTargets } from "./engine.ts";
+import type { EngineOptions } from "./engine.ts";
+import { headFeeds, headTargets } from "./head.ts";
 import { Pool } from "./pool.ts";
 import { headBackward, headForward } from "./stages.ts";
-import type { Trained } from "./trained.ts";
+import { addInto, type Trained } from "./trained.ts";
 import { packStreams, type StreamsBatch, streamMasks } from "./xlnet-batch.ts";
 import {
   blockBackward,
