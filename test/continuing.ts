@@ -4,7 +4,7 @@
 // between two steps; the same command goes on. Prints one line of JSON for each run.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { openAdapter } from "../src/adapters/open.ts";
 import { type Fitting, type Packed, renderFitting } from "../src/dataset/fitting.ts";
@@ -44,9 +44,15 @@ async function command(...tokens: string[]): Promise<void> {
 
 /** The datasets `a`, of the older commits alone, and `b`, of all, whose held-out examples are of the newest commits. */
 async function prepare(): Promise<void> {
-  if (!existsSync(clone)) execFileSync("git", ["clone", "-q", "-n", resolve(repository!), clone]);
-  const head = await gitOf("rev-parse", "origin/HEAD");
+  // An earlier start may have been stopped with the branch moved.
+  rmSync(clone, { recursive: true, force: true });
+  execFileSync("git", ["clone", "-q", "-n", resolve(repository!), clone]);
+  const head = await gitOf("rev-parse", "HEAD");
   const branch = await gitOf("symbolic-ref", "HEAD");
+  // Every ref is read: one that stayed would bring the newest commits along.
+  for (const ref of (await gitOf("for-each-ref", "--format=%(refname)")).split("\n")) {
+    if (ref !== branch) await gitOf("update-ref", "--no-deref", "-d", ref);
+  }
   const old = await olderThan(head);
   await gitOf("update-ref", branch, old);
   await command("history", "--output", here("a"), "--validation_share", "0.01", "--test_share", "0.01");

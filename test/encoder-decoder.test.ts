@@ -139,7 +139,7 @@ suite("kill -9, and started again each time", { concurrency: true }, () => {
   ] as const) {
     test(`${kind}: the same bytes`, async () => {
       const startAs = (name: string): Child => {
-        const pace = ["--max_steps", "12", "--save_steps", "2", "--eval_steps", "5", "--threads", "1"];
+        const pace = ["--max_steps", "8", "--save_steps", "2", "--eval_steps", "3", "--threads", "1"];
         const what = ["--model", model, "--run", name, ...SIZE, ...pace, ...options];
         return start(["train", "--json", ...what], shop.repository);
       };

@@ -123,7 +123,9 @@ test("what is missing is said, with what to do", () => {
   writeFileSync(join(path, "config.json"), "{}");
   refuses(/the text model_type/);
   writeFileSync(join(path, "config.json"), '{"model_type":"llama"}');
-  refuses(/one of model\.safetensors, .*pytorch_model\.bin\.index\.json in .*found none: save/);
+  refuses(
+    /one of model\.safetensors, .*pytorch_model\.bin\.index\.json in .*found none: put its weights beside config\.json/,
+  );
   writeFileSync(join(path, "pytorch_model.bin"), "PK");
   refuses(/Expected .*pytorch_model\.bin/);
 });
