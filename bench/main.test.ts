@@ -70,6 +70,8 @@ test("the fastest mode of the peer is the peer, and the others are kept", () => 
       ["f32 checkpointing", 3],
       ["bf16 autocast", 4],
       ["bf16 autocast checkpointing", 2],
+      ["bf16 weights", 2],
+      ["bf16 weights checkpointing", 2],
     ],
   );
 });
