@@ -15,7 +15,9 @@ export type SampleTensor = {
 
 export type Sample = {
   readonly version?: number;
-  readonly metadata: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly metadata: Readonly<
+    Record<string, string | number | boolean | readonly string[] | readonly number[]>
+  >;
   readonly tensors: readonly SampleTensor[];
 };
 
@@ -82,7 +84,9 @@ function metadataValue(value: Sample["metadata"][string]): Buffer {
   if (typeof value === "string") return Buffer.concat([uint32(8), text(value)]);
   if (typeof value === "boolean") return Buffer.concat([uint32(7), Buffer.from([value ? 1 : 0])]);
   if (typeof value !== "number") {
-    return Buffer.concat([uint32(9), uint32(8), uint64(value.length), ...value.map(text)]);
+    const isText = typeof value[0] === "string";
+    const items = value.map((item) => (typeof item === "string" ? text(item) : uint32(item)));
+    return Buffer.concat([uint32(9), uint32(isText ? 8 : 4), uint64(value.length), ...items]);
   }
   if (Number.isInteger(value)) return Buffer.concat([uint32(4), uint32(value)]);
   const number = Buffer.alloc(4);

@@ -2,14 +2,14 @@
 // and in little memory. CODEFUDGE_FUZZ says how many of each kind; 25000 makes 100,000 in all.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { UserError } from "../src/base/errors.ts";
 import { createRandom, type Random } from "../src/base/random.ts";
-import { allParameters } from "../src/models/model.ts";
-import { createModel } from "../src/models/table.ts";
+import { everyParameter } from "../src/models/encoder-decoder.ts";
+import { createAnyModel } from "../src/models/table.ts";
 import { byteLetters } from "../src/tokenizer/bytes.ts";
 import { tokenizerFromGguf } from "../src/tokenizer/gguf.ts";
 import { loadTokenizer } from "../src/tokenizer/load.ts";
@@ -22,7 +22,8 @@ import { mutateBytes, mutateJson } from "./mutate.ts";
 
 const ROUNDS = Number(process.env.CODEFUDGE_FUZZ ?? 1500);
 const LEAST_REFUSED = 0.3;
-const GOLDEN = new URL("golden/models/", import.meta.url).pathname;
+const ALL_GOLDEN = new URL("golden/", import.meta.url).pathname;
+const GOLDEN = `${ALL_GOLDEN}models/`;
 const TEXT = "function a() {\n\treturn 'héllo 12';\n}\n";
 
 const folder = mkdtempSync(join(tmpdir(), "codefudge-malformed-"));
@@ -61,7 +62,7 @@ function openAll(path: string): void {
   const source = openWeights(path);
   try {
     for (const name of source.arrays.keys()) source.read(name);
-    requireParameters(allParameters(createModel(source.config)), source);
+    requireParameters(everyParameter(createAnyModel(source.config)), source);
   } finally {
     source.dispose();
   }
@@ -95,11 +96,32 @@ test("GGUF", async () => {
     shape: [8],
     bytes: new Uint8Array(Float32Array.of(1, 1, 1, 1, 1, 1, 1, 1).buffer),
   };
-  const goods = [sample, { ...sample, tensors: [...sample.tensors, divisors] }].map(ggufBytes);
+  const llamas = [sample, { ...sample, tensors: [...sample.tensors, divisors] }].map(ggufBytes);
+  const t5s = ["v1.0", "v1.1"].map((name) => readFileSync(`${ALL_GOLDEN}t5/${name}/model.gguf`));
+  // Damages lie in the header, or a little behind it.
+  const goods = [
+    ...llamas.map((good) => [good, good.length - 2800] as const),
+    ...t5s.map((good) => [good, 6000] as const),
+  ];
   const path = join(folder, "model.gguf");
   await fuzz(1, (random) => {
-    const good = goods[random.below(2)]!;
-    writeFileSync(path, mutateBytes(good, random, good.length - 2800));
+    const [good, front] = goods[random.below(goods.length)]!;
+    writeFileSync(path, mutateBytes(good, random, front));
+    openAll(path);
+  });
+});
+
+test("config.json of every other architecture", async () => {
+  const names = ["t5/v1.0", "t5/v1.1", "longt5/local", "longt5/tglobal", "xlnet/tied", "xlnet/untied"];
+  const places = names.map((name) => {
+    const path = join(folder, name.replace("/", "-"));
+    mkdirSync(path);
+    cpSync(`${ALL_GOLDEN}${name}/model.safetensors`, join(path, "model.safetensors"));
+    return { path, config: JSON.parse(readFileSync(`${ALL_GOLDEN}${name}/config.json`, "utf8")) };
+  });
+  await fuzz(6, (random) => {
+    const { path, config } = places[random.below(places.length)]!;
+    writeFileSync(join(path, "config.json"), mutateJson(config, random));
     openAll(path);
   });
 });

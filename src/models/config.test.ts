@@ -25,6 +25,9 @@ test("whole numbers", () => {
   assert.equal(integerOf({ n: 3 }, "n"), 3);
   assert.throws(() => integerOf({ n: 2.5 }, "n"), /Expected a whole number for n .*found 2.5/);
   assert.throws(() => integerOf({}, "n", 10 / 3), /whole number/);
+  for (const key of ["num_hidden_layers", "num_layers", "num_decoder_layers"]) {
+    assert.throws(() => integerOf({ [key]: 2 ** 26 }, key), /at most 1000 for num_/, key);
+  }
 });
 
 test("a setting outside what is supported is refused; a missing one is not", () => {

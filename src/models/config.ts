@@ -17,7 +17,11 @@ export function numberOf(config: ConfigFile, key: string, fallback?: number): nu
 }
 
 /** Lists are made for every one of these. */
-const LARGEST: Readonly<Record<string, number>> = { num_hidden_layers: 1000 };
+const LARGEST: Readonly<Record<string, number>> = {
+  num_hidden_layers: 1000,
+  num_layers: 1000,
+  num_decoder_layers: 1000,
+};
 
 /** Far above any model; keeps products of two sizes exact. */
 const LARGEST_SIZE = 2 ** 26;

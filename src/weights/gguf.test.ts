@@ -211,7 +211,7 @@ test("what is not supported is named, with what is", () => {
   const other = { ...sample, metadata: { ...sample.metadata, "general.architecture": "mamba" } };
   assert.throws(() => openGguf(write("other.gguf", ggufBytes(other))), {
     name: "UserError",
-    message: /architecture llama, qwen2, qwen3 .*found mamba: the nearest supported one is llama/,
+    message: /architecture llama, qwen2, qwen3, t5 .*found mamba: the nearest supported one is llama/,
   });
   const experts: SampleTensor = { name: "blk.0.ffn_gate_exps.weight", storage: "F32", shape: [2, 8, 8] };
   const mixture = { ...sample, tensors: [...tensors, experts] };

@@ -46,7 +46,7 @@ function describe(
   tensors: readonly GgufTensor[],
 ): { config: Record<string, unknown>; arrays: Map<string, MappedArray> } {
   const contents = contentsOf(file, metadata, tensors);
-  const row = architectureOf(contents.metadata);
+  const row = architectureOf(contents);
   const config = row.config(contents);
   const arrays = new Map<string, MappedArray>();
   const unknown: string[] = [];
