@@ -59,6 +59,8 @@ export type Command<
   readonly args: A;
   /** Keys are the option's names as Hugging Face writes them where one exists: `max_steps`. */
   readonly options: T;
+  /** What is taken instead of defaults where something else was said; `said` has what was given and no defaults. */
+  readonly instead?: (said: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
   /** Command lines without the program's name, each with what it does: `["train --time 20m", "…"]`. */
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** More for the help text, such as the form of what is read. */

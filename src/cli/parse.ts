@@ -43,7 +43,8 @@ export function parseCommand(command: Command, tokens: readonly string[], cwd: s
   const args = placeArguments(command, parser.args);
   const config = Object.hasOwn(table, "config") && typeof given.config === "string" ? given.config : null;
   const file = config === null ? { values: {}, warnings: [] } : readConfig(resolve(cwd, config), table);
-  const options = { ...defaultsOf(table), ...file.values, ...given };
+  const said = { ...file.values, ...given };
+  const options = { ...defaultsOf(table), ...command.instead?.(said), ...said };
   return { kind: "run", args, options, warnings: [...warnings, ...file.warnings] };
 }
 

@@ -7,7 +7,7 @@ import type { Example } from "./example.ts";
 import { changedRanges, pointedRanges } from "./focus.ts";
 import { answerOf, type Format, patchOf } from "./format.ts";
 import { createMeasure, type Measure } from "./measure.ts";
-import { type Ask, createPacker, type Packer, promptRoom, textsToLearn } from "./pack.ts";
+import { type Ask, createPacker, type Lengths, type Packer, promptRoom, textsToLearn } from "./pack.ts";
 import type { WantedChange } from "./raw-diff.ts";
 import { type Rendered, renderPrompt, renderTexts } from "./render.ts";
 import { filesToChange, type Request } from "./request.ts";
@@ -16,11 +16,9 @@ import { filesToChange, type Request } from "./request.ts";
 export type Packed = { readonly request: Request; readonly examples: readonly Example[] };
 
 /** How examples become ids: by which tokenizer and format, in how much room, and what for. */
-export type FitRule = {
+export type FitRule = Lengths & {
   readonly tokenizer: Tokenizer;
   readonly format: Format;
-  /** Tokens of prompt and answer together, at most. */
-  readonly max_length: number;
   readonly max_files: number;
   /** `train` points at changes that a window would not show, and gives long answers some of the prompt's room. To
    * measure is to show what use would show. */
@@ -156,7 +154,7 @@ const MOST_FILES = 1e6;
 
 function firstTrials({ ask, changes }: Asked, commit: number, { rule, measure }: Task): Trial[] {
   const packer = createPacker(ask, rule.format, measure);
-  const room = promptRoom(rule.max_length);
+  const room = promptRoom(rule);
   return packer.groups({ room, max_files: rule.max_files }).map((members) => ({
     order: commit * MOST_FILES + members[0]!,
     packer,
@@ -197,8 +195,10 @@ function judge({ trial }: Draft, { ids, promptLength }: Rendered, rule: FitRule)
   const over = promptLength - trial.limit;
   if (over > 0) return retry(trial, over);
   const excess = ids.length - rule.max_length;
-  if (excess <= 0) return "fits";
+  const isLong = ids.length - promptLength > (rule.max_out_len ?? Infinity);
+  if (excess <= 0 && !isLong) return "fits";
   if (trial.members.length > 1) return divide(trial);
+  if (isLong) return [];
   const limit = promptLength - excess;
   // In training the prompt of a long answer gets shorter, but not so short that it is another task.
   return rule.purpose === "train" && limit >= rule.max_length / 4

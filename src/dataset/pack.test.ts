@@ -31,8 +31,15 @@ function describe({ files }: Request): string[] {
 }
 
 test("three quarters of the length are the prompt's", () => {
-  assert.equal(promptRoom(1024), 768);
-  assert.equal(promptRoom(30), 22);
+  assert.equal(promptRoom({ max_length: 1024 }), 768);
+  assert.equal(promptRoom({ max_length: 30, max_in_len: null, max_out_len: null }), 22);
+});
+
+test("of a prompt's and an answer's length the one that was said counts", () => {
+  assert.equal(promptRoom({ max_length: 3072, max_in_len: 1024, max_out_len: 2048 }), 1024);
+  assert.equal(promptRoom({ max_length: 512, max_out_len: 80 }), 432);
+  assert.equal(promptRoom({ max_length: 512, max_out_len: 2048 }), 128);
+  assert.equal(promptRoom({ max_length: 256, max_in_len: 1024 }), 256);
 });
 
 test("small files share a request, in order, as many as fit and as are allowed", async () => {

@@ -34,9 +34,18 @@ export type Ask = {
   readonly context: readonly AskedFile[];
 };
 
-/** Tokens of the prompt when prompt and answer together have `max_length`: three quarters, whatever the answer will be. */
-export function promptRoom(max_length: number): number {
-  return Math.floor((max_length * 3) / 4);
+/** Tokens of prompt and answer together, at most, and of each alone where that was said. */
+export type Lengths = {
+  readonly max_length: number;
+  readonly max_in_len?: number | null | undefined;
+  readonly max_out_len?: number | null | undefined;
+};
+
+/** Tokens of the prompt: three quarters when nothing else was said, whatever the answer will be. */
+export function promptRoom({ max_length, max_in_len, max_out_len }: Lengths): number {
+  if (typeof max_in_len === "number") return Math.min(max_in_len, max_length);
+  const share = typeof max_out_len === "number" ? Math.max(max_length / 4, max_length - max_out_len) : 0;
+  return Math.floor(share || (max_length * 3) / 4);
 }
 
 /** Fewer tokens of a file than this are not worth its name. */

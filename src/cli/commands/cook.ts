@@ -15,6 +15,7 @@ import { describeReport, evaluateOptions, evaluationStep, type Report } from "..
 import type { Face } from "../steps/face.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
 import { runOptions, trainJob } from "../steps/options.ts";
+import { recipeNotes, recipeValues } from "../steps/recipe.ts";
 import { describeRun } from "../steps/result.ts";
 import { showExample } from "../steps/showing.ts";
 import { trainingStep } from "../steps/training.ts";
@@ -35,6 +36,8 @@ export const command = defineCommand({
     ...historyOptions,
     ...evaluateOptions,
   },
+  instead: recipeValues,
+  notes: recipeNotes(),
   examples: [
     ["cook", "The repository here, with the small model from scratch"],
     [

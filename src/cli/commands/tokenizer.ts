@@ -238,6 +238,7 @@ async function extendAction(context: TokenizerContext): Promise<number> {
   const extended = await extendBase(path, texts, {
     output: resolve(cwd, options.output),
     words: options.words,
+    whole: "refuse",
   });
   const { extension, modules, output, vocab_size } = extended;
   const { wholeBefore: before, wholeAfter: after } = extension;

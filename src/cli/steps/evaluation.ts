@@ -29,7 +29,7 @@ import type { RunManifest } from "../workspace.ts";
 import { ARMS, type ArmName, type ArmState, type EvaluationState, openState } from "./evaluation-state.ts";
 import type { Face } from "./face.ts";
 import { type HeldOutItem, renderHeldOut } from "./render.ts";
-import { maxFilesOf } from "./writer.ts";
+import { lengthsOf, maxFilesOf } from "./writer.ts";
 
 export const evaluateOptions = {
   samples: {
@@ -105,7 +105,7 @@ async function evaluate({ folder, run, options }: Job, face: Face): Promise<Repo
     const rule = {
       tokenizer: untrained.tokenizer,
       format: formats[run.format],
-      max_length: run.max_length,
+      ...lengthsOf(run),
       max_files: maxFilesOf(run),
     };
     const held = await renderHeldOut(readExamples(run.dataset, "test"), rule, face);
@@ -245,7 +245,7 @@ async function writingOf(
 ): Promise<Generated> {
   const { max_new_tokens } = options;
   const { model, read, tokenizer } = base;
-  const capacity = Math.min(promptRoom(run.max_length) + max_new_tokens, model.max_position_embeddings);
+  const capacity = Math.min(promptRoom(lengthsOf(run)) + max_new_tokens, model.max_position_embeddings);
   const device = { threads: cpus().length, arena: true };
   const decoder = lazily(() => openDecoder({ model, read, adapter, capacity, device }));
   // Answers are not broken off: what stops is asking for more.

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { UserError } from "../../base/errors.ts";
 import { DEFAULT_FORMAT, formats } from "../../dataset/format.ts";
 import { readExamples } from "../../dataset/store.ts";
+import { everyParameter } from "../../models/encoder-decoder.ts";
+import { createAnyModel, requireArchitecture } from "../../models/table.ts";
 import { type Extension, extendTokenizer } from "../../tokenizer/extend.ts";
 import { visible } from "../../tokenizer/inspect.ts";
 import { extendedRows } from "../../tokenizer/rows.ts";
@@ -34,21 +36,30 @@ export type Extended = {
   readonly modules: readonly string[];
 };
 
-/** Writes the extended base to `output`, a new or empty folder; `words` is how many words become tokens, at most. */
+/** How a base is to be extended, and whether one that loses nothing is refused or written as it is. */
+type Extending = {
+  /** A new or empty folder. */
+  readonly output: string;
+  /** How many words become tokens, at most. */
+  readonly words: number;
+  readonly whole: "refuse" | "keep";
+};
+
+/** Writes the extended base. */
 export async function extendBase(
   path: string,
   texts: readonly string[],
-  { output, words }: { readonly output: string; readonly words: number },
+  { output, words, whole }: Extending,
 ): Promise<Extended> {
   if (existsSync(output) && readdirSync(output).length > 0) {
     throw new UserError(
       `Expected a new or empty folder, found files in ${output}; give another with --output`,
     );
   }
-  const source = openWeights(path);
+  const source = openWeights(path, requireArchitecture);
   try {
     const extension = await extendTokenizer(openTokenizerFrom(source.tokenizer), texts, { words });
-    if (extension.rows.length === 0) {
+    if (extension.rows.length === 0 && whole === "refuse") {
       throw new UserError(
         `Expected a tokenizer that loses something of these texts in ${path}, found that it gives back all of them; use the base as it is`,
       );
@@ -66,35 +77,36 @@ export type Wish = { readonly folder: string; readonly words: number; readonly d
 export async function ensureExtended(path: string, { folder, words, dataset }: Wish): Promise<string | null> {
   if (existsSync(join(folder, "config.json"))) return null;
   const texts = [...textsOf(readExamples(dataset, "train"), formats[DEFAULT_FORMAT])];
-  const { extension } = await extendBase(path, texts, { output: folder, words });
+  const { extension } = await extendBase(path, texts, { output: folder, words, whole: "keep" });
+  if (extension.added.length === 0)
+    return `${path} can write all of these files: its tokenizer stays as it is`;
   const shown = extension.added.filter(({ count }) => count > 0).slice(0, MOST_SHOWN);
   return `Gave ${path} ${extension.added.length} tokens for what it cannot write: ${shown.map(({ token }) => visible(token)).join(" ")} …`;
 }
 
 /** The modules of a model whose rows are tokens, by their last names. */
 export function tokenModules(path: string): string[] {
-  const source = openWeights(path);
+  const source = openWeights(path, requireArchitecture);
   try {
-    return modulesOf(byToken(source));
+    return modulesOf(source);
   } finally {
     source.dispose();
   }
 }
 
-function byToken(source: WeightSource): string[] {
-  return [...source.arrays.keys()].filter((name) => BY_TOKEN.some((pattern) => pattern.test(name)));
+function isByToken(name: string): boolean {
+  return BY_TOKEN.some((pattern) => pattern.test(name));
 }
 
-function modulesOf(names: readonly string[]): string[] {
+/** Of the model, not of its file: that may also have a head that is tied, or the shared embedding of a T5 thrice. */
+function modulesOf({ config }: WeightSource): string[] {
+  const names = everyParameter(createAnyModel(config)).map(({ name }) => name);
   const last = (name: string) => name.replace(/\.(weight|bias)$/, "").replace(/^.*\./, "");
-  const modules = new Set(names.map(last));
-  // A T5's file may spell the embedding that its sides share out for each of them.
-  if (modules.has("shared")) modules.delete("embed_tokens");
-  return [...modules].sort();
+  return [...new Set(names.filter(isByToken).map(last))].sort();
 }
 
 function write(source: WeightSource, extension: Extension, output: string): Extended {
-  const names = byToken(source);
+  const names = [...source.arrays.keys()].filter(isByToken);
   const rows = Math.max(
     extension.tokenizer.vocabSize,
     ...names.map((name) => source.arrays.get(name)!.shape[0]!),
@@ -107,25 +119,14 @@ function write(source: WeightSource, extension: Extension, output: string): Exte
     arrays,
     tokenizerFiles: extension.tokenizer.files(),
   });
-  const modules = [
-    ...new Set(
-      names.map(
-        (name) =>
-          name
-            .replace(/\.(weight|bias)$/, "")
-            .split(".")
-            .at(-1)!,
-      ),
-    ),
-  ];
-  return { output, extension, vocab_size: rows, modules };
+  return { output, extension, vocab_size: rows, modules: modulesOf(source) };
 }
 
 type Growth = { readonly name: string; readonly rows: number; readonly extension: Extension };
 
 function arrayOf(source: WeightSource, { name, rows, extension }: Growth): ArrayToWrite {
   const { shape } = source.arrays.get(name)!;
-  if (!BY_TOKEN.some((pattern) => pattern.test(name))) return { shape, data: () => source.read(name) };
+  if (!isByToken(name)) return { shape, data: () => source.read(name) };
   const width = shape.slice(1).reduce((product, extent) => product * extent, 1);
   return {
     shape: [rows, ...shape.slice(1)],

@@ -23,6 +23,7 @@ function planWith(options: Partial<TrainOptions> = {}, job: Partial<TrainJob> = 
     options: all,
     continues: null,
     extend_tokenizer: null,
+    recipe: null,
     restart: false,
     dry_run: false,
     version: "0.0.0",

@@ -12,7 +12,7 @@ import type { RunPlan } from "../workspace.ts";
 import type { TrainJob } from "./job.ts";
 
 /** How often a run is saved, and what is told of it, changes nothing in its result. */
-const FREE = ["save_steps", "save_total_limit", "report_to", "explain_plan"];
+const FREE = ["save_steps", "save_total_limit", "report_to", "explain_plan", "recipe"];
 
 type Parts = {
   readonly job: TrainJob;
@@ -24,7 +24,7 @@ type Parts = {
 };
 
 export function planOf({ job, kind, options, dataset_sha256, base, base_sha256 }: Parts): RunPlan {
-  const { format, max_files, adapter, continues, dataset, extend_tokenizer } = job;
+  const { format, max_files, adapter, continues, dataset, extend_tokenizer, recipe } = job;
   const method = kind === "all" ? "full" : "adapter";
   const own = { method, max_files, ...(adapter === null ? {} : flat(adapter)) };
   const continued = continues && {
@@ -33,7 +33,7 @@ export function planOf({ job, kind, options, dataset_sha256, base, base_sha256 }
   };
   const { kind: _, ...chosen } = options;
   const extended = extend_tokenizer === null ? {} : { extend_tokenizer };
-  const all = { ...chosen, ...own, ...continued, ...extended };
+  const all = { ...(recipe === null ? {} : { recipe }), ...chosen, ...own, ...continued, ...extended };
   const named = Object.entries(all).filter(([name]) => !FREE.includes(name));
   const text = JSON.stringify([format, named, dataset_sha256, base_sha256, continues?.identity ?? null]);
   return {

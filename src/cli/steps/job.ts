@@ -23,6 +23,8 @@ export type TrainJob = {
   readonly options: TrainOptions;
   /** The base's tokenizer is extended by what it cannot write, and by so many words at most; `null` to leave it. */
   readonly extend_tokenizer: number | null;
+  /** Where the options come from, by name; it has no say of its own. */
+  readonly recipe: string | null;
   readonly continues: Continued | null;
   readonly restart: boolean;
   /** Of the program, for the model card. */

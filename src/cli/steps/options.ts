@@ -13,6 +13,7 @@ import { SCRATCH } from "../scratch.ts";
 import { readRun, repositoryRoot, runName, workspaceOf } from "../workspace.ts";
 import { tokenModules } from "./extension.ts";
 import type { TrainJob } from "./job.ts";
+import { recipeOptions, requireBaseOf } from "./recipe.ts";
 
 export const modelOptions = {
   model: {
@@ -100,6 +101,7 @@ const configOptions = {
 /** Every option of what is trained and how, whichever verb does it. */
 export const runOptions = {
   ...configOptions,
+  ...recipeOptions,
   ...modelOptions,
   ...adapterOptions,
   ...trainOptions,
@@ -116,8 +118,14 @@ type Around = Seeker & { readonly version: string };
 export async function trainJob(dataset: string, options: Chosen, around: Around): Promise<TrainJob> {
   const place = { runs: join(dirname(dataset), "runs"), cwd: around.cwd };
   const named = options.model !== null && options.model !== SCRATCH;
+  const { recipe } = options;
+  const begins = options.continue_from === null;
+  if (recipe !== null && begins && !named) requireBaseOf(recipe, null, options.model ?? "no --model");
   const model = named ? await locateModel(options.model, around) : options.model;
-  return jobOf(dataset, { ...options, model }, { ...place, version: around.version });
+  if (recipe !== null && named) requireBaseOf(recipe, model, options.model);
+  const job = jobOf(dataset, { ...options, model }, { ...place, version: around.version });
+  if (recipe !== null && !named) requireBaseOf(recipe, job.model, job.model);
+  return job;
 }
 
 function jobOf(dataset: string, options: Chosen, place: Place & { version: string }): TrainJob {
@@ -127,6 +135,7 @@ function jobOf(dataset: string, options: Chosen, place: Place & { version: strin
     options: pick(trainOptions, options),
     max_files: options.max_files,
     extend_tokenizer: options.extend_tokenizer,
+    recipe: options.recipe,
     restart: options.restart,
     dry_run: options.dry_run,
   };

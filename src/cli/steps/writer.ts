@@ -5,7 +5,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import type { OptionTable } from "../../base/options.ts";
 import { formats } from "../../dataset/format.ts";
-import { promptRoom } from "../../dataset/pack.ts";
+import { type Lengths, promptRoom } from "../../dataset/pack.ts";
 import { openDecoder } from "../../generation/answer-decoder.ts";
 import type { Limits } from "../../generation/ask.ts";
 import { openBase } from "../../generation/base.ts";
@@ -45,6 +45,12 @@ export function maxFilesOf({ options }: RunManifest): number {
   return typeof options.max_files === "number" ? options.max_files : 1;
 }
 
+/** The lengths that the run's examples had. */
+export function lengthsOf({ max_length, options }: Pick<RunManifest, "max_length" | "options">): Lengths {
+  const { max_in_len, max_out_len } = options as Omit<Lengths, "max_length">;
+  return { max_length, max_in_len, max_out_len };
+}
+
 type Wish = {
   readonly folder: string;
   readonly max_new_tokens: number;
@@ -66,7 +72,8 @@ export function openWriter(wish: Wish, signal: AbortSignal): OpenWriter {
   const adapter = openAdapterOf({ ...wish, kind: run.kind }, wish.folder, base);
   const positions = base.model.max_position_embeddings;
   // Requests have the length that they had in training, whatever room there is for answers behind them.
-  const room = promptRoom(Math.min(wish.max_context ?? run.max_length, positions));
+  const lengths = wish.max_context === null ? lengthsOf(run) : { max_length: wish.max_context };
+  const room = promptRoom({ ...lengths, max_length: Math.min(lengths.max_length, positions) });
   const capacity = Math.min(room + max_new_tokens, positions);
   const { model, read, tokenizer } = base;
   const device = { threads: cpus().length, arena: true };
