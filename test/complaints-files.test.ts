@@ -1,10 +1,9 @@
 // What users of other trainers complained about in what came out of them, one test each, named after where it was said:
-// files that load as nothing, exports that answer differently, prompts that are others in use than in training. Tested
-// elsewhere: grouped heads (llama.cpp #3852) in adapters.test.ts, their interleaved rows in src/weights/gguf.test.ts, a
-// T5's own head (adapters PR #629) in encoder-decoder.test.ts. Not for a trainer: installing, Ollama, quantised exports.
+// files that load as nothing, exports that answer differently, prompts that are others in use than in training. Kinds of
+// models have complaints-models.test.ts. Not for a trainer: installing, Ollama, quantised exports.
 
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openAdapter } from "../src/adapters/open.ts";
@@ -17,7 +16,7 @@ import { openBase } from "../src/generation/base.ts";
 import { type Sequence, targetCount } from "../src/training/batch.ts";
 import { sequenceLosses } from "../src/training/loss.ts";
 import { openNetwork } from "../src/training/network.ts";
-import { openSafetensors } from "../src/weights/safetensors.ts";
+import { openSafetensors, writeSafetensors } from "../src/weights/safetensors.ts";
 import { createWorkshop, run, type Workshop } from "./tiny.ts";
 
 /** Rates that make a difference in three steps. */
@@ -103,11 +102,37 @@ test("peft #2321: a merge rounds nothing away, whatever the base is kept in: it 
   assert.ok(!("quantization_config" in json(path, "config.json")));
 });
 
-test("vllm #10798, PR #6909, TensorRT-LLM #1668, peft #2733, mlx-lm #1119: the scale of an rsLoRA is in every file that it is saved in", () => {
+test("vllm #10798, PR #6909, TensorRT-LLM #1668, peft #2733: the scale of an rsLoRA is in every file that it is saved in", async () => {
   const peft = json(folderOf("rows"), "adapter_config.json");
   assert.deepEqual([peft.use_rslora, peft.lora_alpha, peft.r], [true, 8, 4]);
   // All-linear has layers that AdapterHub's files cannot hold, so there are none to be misread.
   assert.ok(!existsSync(join(folderOf("rows"), "adapterhub")));
+  const few = folderOf("few");
+  await trainAs("few", "rslora[r=4, lora_alpha=8, target_modules=[q_proj, v_proj]]");
+  const hub = join(few, "adapterhub/codefudge");
+  // AdapterHub divides by r alone: its alpha is the one of the same scale.
+  assert.equal(json(hub, "adapter_config.json").config.alpha, 16);
+  const [trained, read] = [await lossesOf(shop.model, few), await lossesOf(shop.model, hub)];
+  assert.ok(farthest(trained, await lossesOf(shop.model, null)) > 1e-3);
+  assert.ok(farthest(trained, read) < 1e-6);
+});
+
+test("mlx-lm #1119, unsloth-zoo PR #957, llama.cpp #10551: an adapter in MLX's files, whose arrays lie the other way, is refused", async () => {
+  const folder = folderOf("mlx");
+  const arrays = new Map([
+    ["model.layers.0.self_attn.q_proj.lora_a", { shape: [32, 4], data: new Float32Array(128) }],
+    ["model.layers.0.self_attn.q_proj.lora_b", { shape: [4, 32], data: new Float32Array(128) }],
+  ]);
+  mkdirSync(folder, { recursive: true });
+  writeSafetensors(join(folder, "adapters.safetensors"), arrays);
+  const config = { fine_tune_type: "lora", num_layers: 2, lora_parameters: { rank: 4, scale: 20 } };
+  writeFileSync(join(folder, "adapter_config.json"), JSON.stringify(config));
+  const base = openBase(shop.model);
+  assert.throws(
+    () => openAdapter(folder, base),
+    /of PEFT \(peft_type\) or AdapterHub \(config\).*found neither/,
+  );
+  base.source.dispose();
 });
 
 test("peft #2699, #2566, PR #2118, mlx-lm #1725: an adapter that would load as nothing is refused, by the names it has", async () => {

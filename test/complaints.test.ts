@@ -70,6 +70,8 @@ type Given = Partial<Resolved> & {
   readonly failing?: number;
   readonly folder?: string;
   readonly network?: Network;
+  /** The id that answers must end with. */
+  readonly end?: number;
 };
 
 /** A run on the tiny Llama, unless another network is given: its folder, its events, what was trained, and what ended it if that was an error. */
@@ -80,6 +82,7 @@ async function trainTiny(wish: Given) {
     failing,
     folder = freshFolder(),
     network,
+    end,
     ...options
   } = wish;
   const resolved = resolveOptions({ ...defaultsOf(trainOptions), eval_strategy: "no" }, "adapter");
@@ -98,6 +101,7 @@ async function trainTiny(wish: Given) {
       folder,
       identity: "one",
       signal: new AbortController().signal,
+      ...(end === undefined ? {} : { end }),
     });
     for await (const event of made) events.push(event);
   } catch (caught) {
@@ -186,6 +190,17 @@ test("trl #1623, #2059, PR #3091, unsloth #416, alignment-handbook #127: every a
   }
 });
 
+test("trl #1623, unsloth #416: an answer that is cut off is refused before training", async () => {
+  const whole = sequences.map(({ ids, promptLength }) => ({ ids: Int32Array.of(...ids, 2), promptLength }));
+  const cut = { ids: whole[5]!.ids.subarray(0, -1), promptLength: 4 };
+  const { error, folder } = await trainTiny({ sequences: [...whole, cut], end: 2 });
+  assertRefused(
+    error,
+    /^Expected the token 2 at the end of every answer, found 1 of 9 answers cut off, the first is number 8;/,
+  );
+  assert.ok(!existsSync(folder));
+});
+
 test("unsloth #2900, #1128: what is asked is not trained, what is answered is, to the last token", async () => {
   const { items } = await rendered();
   for (const item of items) {
@@ -256,6 +271,18 @@ test("transformers #35850, #33336, peft #859, FastChat PR #1280, mlx-lm PR #97: 
   const state = JSON.parse(readFileSync(join(checkpoint, "codefudge_state.json"), "utf8"));
   assert.equal(state.step, 3);
   assert.equal(state.learning_rates.length, 3);
+});
+
+test("peft #859, transformers #35850: a run that goes on has the losses, rates and result of one that was never stopped", async () => {
+  const wish = { max_steps: 6, save_steps: 2, warmup_steps: 2, lora_dropout: 0.1 };
+  const stopped = await trainTiny({ ...wish, failing: 15 });
+  assertRefused(stopped.error, /memory/);
+  const rest = await trainTiny({ ...wish, folder: stopped.folder });
+  const calm = await trainTiny(wish);
+  const told = ({ events }: typeof calm) =>
+    events.flatMap((e) => (e.type === "step" ? [[e.step, e.loss, e.learning_rate]] : []));
+  assert.deepEqual(told(rest), told(calm).slice(2));
+  assert.deepEqual(rest.arrays, calm.arrays);
 });
 
 test("axolotl #3203: measuring held-out loss takes no more memory than training was planned for", () => {

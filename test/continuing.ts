@@ -23,10 +23,11 @@ const [repository, model, given, steps = "60", threads = "0"] = process.argv.sli
 const work = resolve(given!);
 const NEWEST = 200;
 /** Of the newest commits, those that are held out; and of all, old examples that take part. */
-const [HELD_OUT, OLD_EXAMPLES] = [50, 2000];
-const MAX_LENGTH = 256;
-/** Held-out examples of either age that are measured. */
-const MEASURED = 24;
+const [HELD_OUT, OLD_EXAMPLES] = [100, 2000];
+/** Tokens of an example: short ones are trained, so that it is done in minutes; longer ones are measured too. */
+const LENGTHS = { trained: 256, measured: 512 } as const;
+/** Held-out examples of either age that are measured, at most. */
+const MEASURED = 40;
 
 const abort = new AbortController();
 process.once("SIGINT", () => abort.abort(new Error("Interrupted")));
@@ -94,7 +95,7 @@ function write(name: string, parts: { readonly train: Examples; readonly validat
 }
 
 async function train(name: string, dataset: string, ...options: string[]): Promise<void> {
-  const size = ["--max_length", String(MAX_LENGTH), "--max_steps", steps, "--threads", threads];
+  const size = ["--max_length", String(LENGTHS.trained), "--max_steps", steps, "--threads", threads];
   const pace = ["--save_steps", "5", "--max_eval_samples", "8", "--no-load_best_model_at_end"];
   const run = ["--run", here(name), ...size, ...pace, "--early_stopping_patience", "0"];
   await command("train", here(dataset), ...run, ...options);
@@ -121,12 +122,13 @@ async function measure(name: string | null, dataset: string) {
   const rule = {
     tokenizer,
     format: formats.region,
-    max_length: MAX_LENGTH,
+    max_length: LENGTHS.measured,
     max_files: 4,
     purpose: "measure",
   } as const;
   const items = await rendered(renderFitting(readExamples(here(dataset), "validation"), rule, itemOf));
-  const picked = items.filter((_, i) => i % Math.ceil(items.length / MEASURED) === 0);
+  const share = Math.min(1, MEASURED / items.length);
+  const picked = items.filter((_, i) => Math.floor((i + 1) * share) > Math.floor(i * share));
   const sequences = picked.map(({ rendered }) => rendered);
   const losses = await sequenceLosses(engine, sequences, signal);
   await engine.dispose();

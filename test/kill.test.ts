@@ -2,7 +2,7 @@
 // real kills; the moments come from a seed, as far as a busy machine lets them.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -89,6 +89,18 @@ suite("kill -9 at five moments, and started again each time", { concurrency: tru
       assertSame(method, file);
     });
   }
+
+  test("a kill between a run's manifest and the removal of its checkpoints: the next start removes them", async () => {
+    const files = async () => {
+      const { code, stderr } = await trainAs("last", "adapter", 2).done;
+      assert.equal(code, 0, stderr);
+      return listFiles(fileOf("last", ""));
+    };
+    const wanted = await files();
+    mkdirSync(fileOf("last", "checkpoint-2"));
+    writeFileSync(join(fileOf("last", "checkpoint-2"), "codefudge_state.json"), "{}");
+    assert.deepEqual(await files(), wanted);
+  });
 
   test("Ctrl-C ends with 130 and a checkpoint, and the next start goes on from it", async () => {
     const stopped = await interrupt(trainAs("stopped", "adapter"), createRandom(9), "SIGINT");

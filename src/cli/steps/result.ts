@@ -50,8 +50,13 @@ export async function finishRun(ended: Ended): Promise<RunManifest> {
   };
   if (plan.adapter) writeFileAtomic(join(job.run, "README.md"), cardOf(ended, manifest));
   writeRun(job.run, manifest);
-  if (plan.options.save_total_limit === null) removeCheckpoints(job.run);
+  letGo(job.run, plan);
   return manifest;
+}
+
+/** Removes what a finished run has no more need of; the start after a kill does it, where that came before. */
+export function letGo(folder: string, { options }: RunPlan): void {
+  if (options.save_total_limit === null) removeCheckpoints(folder);
 }
 
 /** The model card of an adapter. */
