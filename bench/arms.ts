@@ -71,12 +71,14 @@ export async function compare(comparison: Comparison, { runs, log }: BenchSetup)
     log(`  ${label.padEnd(24)} ${describe(summarise([outcome]))}`);
     return outcome;
   };
+  const names = Object.keys(peer?.modes ?? {});
+  // Of one mode there is nothing to choose.
   const tried = await interleave(
     mapValues(peer?.modes ?? {}, (side, name) => () => run(side, `tried: ${name}`)),
-    Math.min(TRIES, runs),
+    names.length > 1 ? Math.min(TRIES, runs) : 0,
   );
-  const modes = mapValues(tried, summarise);
-  const fastest = Object.keys(modes).sort((a, b) => modes[b]![figure]! - modes[a]![figure]!)[0];
+  const modes = names.length > 1 ? mapValues(tried, summarise) : {};
+  const fastest = names.sort((a, b) => (modes[b]?.[figure] ?? 0) - (modes[a]?.[figure] ?? 0))[0];
   const sides = { ours: () => run(ours, "ours") };
   const outcomes: Record<string, Outcome[]> =
     fastest === undefined

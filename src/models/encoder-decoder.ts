@@ -24,7 +24,10 @@ export type Masks = Readonly<
   Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
 >;
 
-/** How an encoder's block gets at what is outside it; it attends by itself, over all of its padded input. */
+/**
+ * How an encoder's block gets at what is outside it; it attends by itself, over all of its padded input. Of one sequence
+ * `bias` may hold what `mask` says.
+ */
 export type EncoderHooks = Omit<Hooks, "attend"> & { readonly padded: Padded; readonly shared: Shared };
 
 /** How a decoder's block gets at the memory: attention of q [n, heads·d] over what `project` makes of it, k and v. */

@@ -209,7 +209,8 @@ function attend(config: LongT5Config, { padded, shared }: EncoderHooks, { q, k, 
   const [keys, values] = [k, v].map((x) => windows(byHead(x, length), { size, count }));
   const blocked = reshape(queries, [batch, heads, count, size, d]);
   const products = matMul(blocked, transpose(keys!, [0, 1, 2, 4, 3]));
-  const local = add(add(products, shared.bias!), shared.mask!);
+  const biased = add(products, shared.bias!);
+  const local = shared.mask ? add(biased, shared.mask) : biased;
   const unblocked = (x: Tensor) => {
     const rows = reshape(x, [batch, heads, filled, d]);
     return reshape(transpose(slice(rows, length), [0, 2, 1, 3]), [batch * length, heads * d]);

@@ -2,7 +2,19 @@
 // scores. Source: `_relative_position_bucket` and `compute_bias` of transformers:src/transformers/models/t5/modeling_t5.py
 // (Raffel et al., 2020).
 
-import { add, apply, expand, matMul, reshape, softmax, transpose } from "../graph/build.ts";
+import {
+  add,
+  apply,
+  expand,
+  matMul,
+  mul,
+  reshape,
+  softmax,
+  sub,
+  transpose,
+  withPullback,
+} from "../graph/build.ts";
+import { sumTo } from "../graph/ops/elementwise.ts";
 import { constant, int64s, type Tensor } from "../graph/tensor.ts";
 import type { Masks, Padded, RelativeConfig } from "./encoder-decoder.ts";
 
@@ -79,11 +91,42 @@ export function biasedAttention(
   const split = (x: Tensor, length: number, perm: readonly number[]) =>
     transpose(reshape(x, [batch, length, heads, d]), perm);
   return (q, k, v) => {
-    const products = matMul(split(q, queries, [0, 2, 1, 3]), split(k, keys, [0, 2, 3, 1]));
-    const scores = biases.reduce((sum, bias) => add(sum, bias), products);
-    const mixed = matMul(softmax(scores), split(v, keys, [0, 2, 1, 3]));
-    return reshape(transpose(mixed, [0, 2, 1, 3]), [batch * queries, heads * d]);
+    const parts = {
+      queries: split(q, queries, [0, 2, 1, 3]),
+      keys: split(k, keys, [0, 2, 3, 1]),
+      values: split(v, keys, [0, 2, 1, 3]),
+    };
+    return reshape(transpose(attend(parts, biases), [0, 2, 1, 3]), [batch * queries, heads * d]);
   };
+}
+
+/** `queries` and `values` are [batch, heads, length, d], `keys` have the last two axes turned. */
+type Parts = Readonly<Record<"queries" | "keys" | "values", Tensor>>;
+
+/**
+ * softmax(QKᵀ + biases)V and its gradient: dS = P∘(dP - rowsum(dO∘O)) (FlashAttention, Dao et al., 2022). The narrow
+ * operands are turned for its products, never the scores.
+ */
+function attend({ queries, keys, values }: Parts, biases: readonly Tensor[]): Tensor {
+  const scores = biases.reduce((sum, bias) => add(sum, bias), matMul(queries, keys));
+  const weights = softmax(scores);
+  const mixed = matMul(weights, values);
+  const rule = (dy: Tensor) => {
+    const delta = apply("ReduceSum", [mul(dy, mixed), int64s([3])], { keepdims: 1 });
+    const dScores = mul(weights, sub(matMul(dy, turned(values)), delta));
+    return [
+      matMul(dScores, turned(keys)),
+      matMul(turned(queries), dScores),
+      turned(matMul(turned(dy), weights)),
+      ...biases.map((bias) => sumTo(apply, dScores, bias.shape)),
+    ];
+  };
+  return withPullback(mixed, { of: [queries, keys, values, ...biases], rule });
+}
+
+/** With the last two of four axes turned. */
+function turned(x: Tensor): Tensor {
+  return transpose(x, [0, 1, 3, 2]);
 }
 
 function slice(x: Tensor, axis: number, end: number): Tensor {

@@ -2,7 +2,7 @@
 // tied or untied head. Names are those of the weights file and of config.json. Source:
 // transformers:src/transformers/models/t5/modeling_t5.py.
 
-import { add, apply, linear, mul, rmsNorm } from "../graph/build.ts";
+import { add, apply, linear, mul, rmsNorm, scaled, sigmoid, sub, withPullback } from "../graph/build.ts";
 import { scalar, type Tensor } from "../graph/tensor.ts";
 import { type ConfigFile, integerOf, numberOf, refuse } from "./config.ts";
 import type { Encoder, EncoderDecoder, MemoryHooks, RelativeConfig, Stack } from "./encoder-decoder.ts";
@@ -103,7 +103,7 @@ function encoder(config: T5Config): Encoder {
     ],
     block: ({ padded: { batch, length }, shared, ...hooks }, x) => {
       const crossing = { batch, queries: length, keys: length };
-      const attend = biasedAttention(config, crossing, [shared.bias!, shared.mask!]);
+      const attend = biasedAttention(config, crossing, [shared.bias!, ...(shared.mask ? [shared.mask] : [])]);
       const attended = selfAttention(config, { ...hooks, attend }, x);
       return feedForward(config, { hooks, place: "layer.1" }, attended);
     },
@@ -216,9 +216,15 @@ export function feedForward(
   return hooks.join(place, x, hooks.linear(between(), [`${name}.wo`])[0]!);
 }
 
-/** x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))). */
+/**
+ * x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), which is x·σ(x·(2c + 2·0.044715c·x²)) of c = √(2/π): fewer passes over
+ * memory, and a slope of few too, s + (y - y·s)·(2c + 6·0.044715c·x²) of s = σ(…) and y = x·s.
+ */
 function geluNew(x: Tensor): Tensor {
-  const cube = mul(mul(x, x), x);
-  const inner = mul(add(x, mul(cube, scalar(0.044715))), scalar(Math.sqrt(2 / Math.PI)));
-  return mul(mul(x, scalar(0.5)), add(apply("Tanh", [inner]), scalar(1)));
+  const c = 2 * Math.sqrt(2 / Math.PI);
+  const cubic = scaled(mul(x, x), 0.044715 * c);
+  const s = sigmoid(mul(x, add(cubic, scalar(c))));
+  const y = mul(x, s);
+  const slope = () => add(s, mul(sub(y, mul(y, s)), add(scaled(cubic, 3), scalar(c))));
+  return withPullback(y, { of: [x], rule: (dy) => [mul(dy, slope())] });
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { mul } from "../graph/build.ts";
+import { apply, mul } from "../graph/build.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import { input } from "../graph/tensor.ts";
 import { compile, createBuffer } from "./device.ts";
@@ -38,6 +38,30 @@ test("outputs are written into the buffers given, in place", async () => {
   const { y } = await executable.run({ x: vector(1, 2), w: vector(3, 4) }, { y: into });
   assert.equal(y, into);
   assert.deepEqual([...data], [-1, 3, 8, -1]);
+});
+
+test("what is written in place is not copied as well", async () => {
+  const size = 1 << 20;
+  const large = apply("Neg", [input("x", "float32", [size])]);
+  const program = await compile(writeProgram("large", { y: large }), { threads: 1, arena: true });
+  const x = createBuffer("float32", [size], new Float32Array(size).fill(2));
+  const y = createBuffer("float32", [size], new Float32Array(size));
+  await program.run({ x }, { y });
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 4; i++) await program.run({ x }, { y });
+  // A copy of each would be 16 MB.
+  assert.ok(process.memoryUsage().arrayBuffers - before < 1e6);
+  assert.equal(y.data[size - 1], -2);
+  await program.dispose();
+});
+
+test("a run that fails says so", async () => {
+  const y = apply("Gather", [input("x", "float32", [2]), input("at", "int64", [1])], { axis: 0 });
+  const program = await compile(writeProgram("picked", { y }), { threads: 1, arena: true });
+  const at = (index: bigint) => createBuffer("int64", [1], BigInt64Array.of(index));
+  assert.deepEqual([...(await program.run({ x: vector(1, 2), at: at(1n) })).y!.data], [2]);
+  await assert.rejects(program.run({ x: vector(1, 2), at: at(7n) }), /Gather|out of/);
+  await program.dispose();
 });
 
 test("a buffer for an output that does not fit is named", async () => {

@@ -4,6 +4,7 @@
 import * as ort from "onnxruntime-node";
 import type { DType, TypedArray } from "../base/dtype.ts";
 import { sizeOf } from "../base/dtype.ts";
+import { isEnd, MARK, marked } from "./in-place.ts";
 
 /** What a program needs to be run; `graph`'s `Program` is one. */
 export type Runnable = {
@@ -48,7 +49,7 @@ export function createBuffer(dtype: DType, shape: readonly number[], data: Typed
 
 /** Compiles a program. */
 export async function compile(program: Runnable, options: DeviceOptions): Promise<Executable> {
-  const session = await ort.InferenceSession.create(program.onnx, {
+  const session = await ort.InferenceSession.create(marked(program.onnx), {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
     intraOpNumThreads: options.threads,
@@ -88,20 +89,34 @@ async function run(
   for (const [name, spec] of Object.entries(inputs)) {
     given[name] = requireSpec(`${program}: expected ${name}`, spec, feeds[name]).handle as ort.Tensor;
   }
-  const fetches: Record<string, ort.Tensor | null> = {};
+  const written: Record<string, Buffer> = {};
   for (const [name, spec] of Object.entries(outputs)) {
     const target = into[name];
-    fetches[name] = target
-      ? (requireSpec(`${program}: expected a buffer for ${name}`, spec, target).handle as ort.Tensor)
-      : null;
+    written[name] = target
+      ? requireSpec(`${program}: expected a buffer for ${name}`, spec, target)
+      : emptyBuffer(spec);
   }
-  const results = await session.run(given, fetches);
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, { dtype, shape }]) => {
-      const handle = results[name]! as ort.Tensor;
-      return [name, into[name] ?? { dtype, shape, data: handle.data as TypedArray, handle }];
-    }),
-  );
+  const fetches = Object.entries(written).map(([name, { handle }]) => [name, handle as ort.Tensor] as const);
+  try {
+    await session.run(given, { [MARK]: null, ...Object.fromEntries(fetches) });
+  } catch (error) {
+    if (!isEnd(error)) throw error;
+  }
+  return written;
+}
+
+const arrayOf: Readonly<Record<DType, new (size: number) => TypedArray>> = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  bool: Uint8Array,
+};
+
+function emptyBuffer({ dtype, shape }: { dtype: DType; shape: readonly number[] }): Buffer {
+  return createBuffer(dtype, shape, new arrayOf[dtype](sizeOf(shape)));
 }
 
 /** The buffer, when it is as a program has it; names what was found otherwise. */

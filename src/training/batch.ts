@@ -1,6 +1,8 @@
 // Sequences of ids and how several become one batch of a fixed shape. Padding goes to the right: attention is
 // causal, so real positions never see it, and it has no targets.
 
+import type { Extent } from "../models/attention.ts";
+
 /** Ids of one example; ids from `promptLength` on are what the model is to answer. */
 export type Sequence = {
   readonly ids: Int32Array;
@@ -8,8 +10,6 @@ export type Sequence = {
   /** What its targets count for; 1 when not given. */
   readonly weight?: number;
 };
-
-export type Extent = { readonly batch: number; readonly length: number };
 
 /** One program run: ids [batch · length], and for each target its row (the position before it), label and sequence. */
 export type Batch = {
@@ -23,6 +23,8 @@ export type Batch = {
   readonly weights: readonly number[];
   /** Index into the sequences given, for each target. */
   readonly owners: readonly number[];
+  /** Where several share a row: each id's position in its own sequence, and the place in the row of that one's first. */
+  readonly segments?: { readonly positions: BigInt64Array; readonly starts: Float32Array };
 };
 
 /** Lengths that programs are compiled for; finer where sequences are short and many. */

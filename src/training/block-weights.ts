@@ -14,8 +14,8 @@ export type BlockSource = {
   readonly parameters: readonly Parameter[];
 };
 
-export /** Sees of each layer its weights as f32 and what was observed in it. */
-type Observer = (layer: number, weights: Buffers, observed: Buffers) => void;
+/** Sees of each layer its weights as f32 and what was observed in it. */
+export type Observer = (layer: number, weights: Buffers, observed: Buffers) => void;
 
 export class BlockWeights {
   readonly #source: BlockSource;

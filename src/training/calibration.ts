@@ -28,17 +28,22 @@ export function judge(measured: Omit<ComputeCheck, "passed">): ComputeCheck {
 const COUNT = 2;
 const LENGTH = 256;
 
+/** The sequences of the check as one batch. */
+export function calibrationBatch(sequences: readonly Sequence[]): Batch {
+  const chosen = calibrationSequences(sequences);
+  return packBatches(chosen, chosen.length)[0]!;
+}
+
 /**
  * A few of the longest examples that fit whole, else the ends of longer ones: a text that begins in its middle is unlike
  * what is trained on. The same for the same examples.
  */
-export function calibrationBatch(sequences: readonly Sequence[]): Batch {
-  const chosen = sequences
+export function calibrationSequences(sequences: readonly Sequence[]): Sequence[] {
+  return sequences
     .map((_, i) => i)
     .sort((a, b) => fitness(sequences[b]!) - fitness(sequences[a]!) || a - b)
     .slice(0, COUNT)
     .map((i) => endOf(sequences[i]!));
-  return packBatches(chosen, chosen.length)[0]!;
 }
 
 /** What fits by its length, then what does not. */
@@ -88,7 +93,8 @@ export function layerRounding({ groups, plain, most }: Rounding) {
 }
 
 /**
- * Inputs of a group's products, of its f32 weights [out, in] and the channels that stay f32. The forward copy has zeros in the channels that go through in f32, so that they need no masking.
+ * Inputs of a group's products, of its f32 weights [out, in] and the channels that stay f32. The forward copy has zeros
+ * in the channels that go through in f32, so that they need no masking.
  */
 function roundWeights(
   group: FrozenGroup,

@@ -17,9 +17,9 @@ function sourceLength({ ids, promptLength }: Sequence): number {
   return Math.min(Math.max(1, promptLength), ids.length);
 }
 
-/** One place more than the answer: the last row is nobody's, and the filling of targets can point at it. */
+/** The answer one place later: the start, and all of it but its last id. */
 function givenLength(sequence: Sequence): number {
-  return sequence.ids.length - sourceLength(sequence) + 1;
+  return Math.max(1, sequence.ids.length - sourceLength(sequence));
 }
 
 /** Sequences packed into batches of at most `rows`, near lengths together; owners index `sequences`. */
@@ -64,7 +64,8 @@ function packPair(
     const first = row * pairs.answer;
     ids[first] = BigInt(start);
     sequence.ids.subarray(border).forEach((id, i) => {
-      ids[first + i + 1] = BigInt(id);
+      // The last id is only said, never given.
+      if (border + i + 1 < sequence.ids.length) ids[first + i + 1] = BigInt(id);
       targets.rows.push(first + i);
       targets.labels.push(id);
       targets.weights.push(sequence.weight ?? 1);

@@ -11,16 +11,20 @@ import {
   type Executable,
 } from "../runtime/device.ts";
 import { buffersUnder, Programs } from "../runtime/programs.ts";
+import type { BlockWeights, Observer } from "./block-weights.ts";
 import { dropoutRate, fillMask } from "./dropout.ts";
 import type { PairExtent } from "./encoder-decoder-batch.ts";
 import {
   blockBackward,
   blockForward,
+  blockKept,
   blockMasks,
+  blockObserved,
+} from "./encoder-decoder-blocks.ts";
+import {
   embeddingBackward,
   embeddingForward,
   layersOf,
-  lengthOf,
   type PairSetup,
   positionsBackward,
   positionsForward,
@@ -28,34 +32,52 @@ import {
   trainedIn,
   trainsEmbedding,
 } from "./encoder-decoder-stages.ts";
+import type { Keeping } from "./kept.ts";
 import type { Pool } from "./pool.ts";
 import { addInto, type Trained } from "./trained.ts";
 
-/** What a chain runs with: all arrays by full name, those of them that are trained, and working memory. */
+/** What a chain runs with: arrays outside the blocks and the adapter's by full name, the blocks' weights, working memory. */
 export type ChainParts = {
   readonly setup: PairSetup;
   readonly buffers: ReadonlyMap<string, Buffer>;
+  readonly weights: BlockWeights;
   readonly trained: ReadonlyMap<string, Trained>;
   readonly pool: Pool;
   readonly device: DeviceOptions;
+  /** What the forward pass of a block keeps, by its number over both chains. */
+  readonly keepingOf: (number: number) => Keeping;
 };
 
 /** A batch's part of a chain: its ids, what blocks share beside positions, and the seed of dropout, if any. */
 export type ChainRun = {
   readonly extent: PairExtent;
+  /** Real tokens of each source. */
+  readonly lengths: readonly number[];
   readonly ids: BigInt64Array;
   readonly given: Buffers;
+  /** `null`: no dropout, and nothing is kept. */
   readonly seed: number | null;
+  /** Where the last hidden states go; a buffer of the chain's own when not given. */
+  readonly into?: Buffer;
+  /** Looks at each block's weights and at what goes into its products. */
+  readonly observe?: Observer;
 };
+
+type Way = "forward" | "backward";
 
 export class Chain {
   readonly #parts: ChainParts;
   readonly #side: Side;
   readonly #programs: Programs;
-  /** Masks that a held block program takes. */
+  /** Masks that a held block program takes, and what it keeps. */
   readonly #masks = new Map<string, readonly Parameter[]>();
+  readonly #kept = new Map<string, readonly Parameter[]>();
+  /** The adapter's arrays of each block, by their names within it. */
+  readonly #own = new Map<number, Buffers>();
   /** Lengths of the programs that are held: their working memory is as large as the batch. */
   #held = "";
+  /** What positions add, and to sources of which lengths. */
+  #positions: { readonly of: string; readonly added: Buffers } | null = null;
 
   constructor(parts: ChainParts, side: Side) {
     this.#parts = parts;
@@ -75,14 +97,19 @@ export class Chain {
     const rows = run.ids.length;
     const layers = setup.model[this.#side].num_hidden_layers;
     const shape = [rows, setup.model.hidden_size];
-    const states = Array.from({ length: layers + 1 }, (_, i) => pool.get(`${this.#side} ${i}`, shape));
+    const states = Array.from({ length: layers }, (_, i) => pool.get(`${this.#side} ${i}`, shape));
+    states.push(run.into ?? pool.get(`${this.#side} ${layers}`, shape));
     const embedding = await this.program("embedding", () => embeddingForward(setup, this.#side, rows));
     await embedding.run({ ...this.#all(), ids: createBuffer("int64", [rows], run.ids) }, { y: states[0]! });
-    const shared = { ...run.given, ...(await this.#positions(run.extent)) };
+    const shared = { ...run.given, ...(await this.#positionsOf(run)) };
     for (let layer = 0; layer < layers; layer++) {
-      const { program, masks } = await this.#block("forward", run, layer);
-      const feeds = { ...this.#blockFeeds(layer), ...shared, ...masks, x: states[layer]! };
-      await program.run(feeds, { y: states[layer + 1]! });
+      const [x, y] = [states[layer]!, states[layer + 1]!];
+      if (run.observe) {
+        await this.#observe(run.extent, { layer, feeds: { ...shared, x }, y }, run.observe);
+        if (dropoutRate(setup.adapter) === 0) continue;
+      }
+      const { program, feeds, kept } = await this.#block("forward", run, layer);
+      await program.run({ ...feeds, ...shared, x }, { y, ...kept });
     }
     return states;
   }
@@ -93,26 +120,21 @@ export class Chain {
    */
   async backward(run: ChainRun, states: readonly Buffer[], dy: Buffer): Promise<Buffers> {
     const { setup, pool } = this.#parts;
-    const positions = await this.#positions(run.extent);
+    const shared = { ...run.given, ...(await this.#positionsOf(run)) };
     const sums: Record<string, Buffer> = {};
     let [from, to] = [dy, pool.get(`${this.#side} gradient`, dy.shape)];
     for (let layer = states.length - 2; layer >= 0; layer--) {
-      const { program, masks } = await this.#block("backward", run, layer);
-      const feeds = {
-        ...this.#blockFeeds(layer),
-        ...run.given,
-        ...positions,
-        ...masks,
-        x: states[layer]!,
-        dy: from,
-      };
-      const out = await program.run(feeds, { ...this.#gradientOutputs(layer), dx: to });
+      const { program, feeds, kept } = await this.#block("backward", run, layer);
+      const into = { ...this.#gradientOutputs(layer), dx: to };
+      const out = await program.run({ ...feeds, ...kept, ...shared, x: states[layer]!, dy: from }, into);
       this.collect(out, setup.model[this.#side].blockPrefix(layer));
       this.#addShared(sums, out);
       [from, to] = [to, from];
     }
     if (trainsEmbedding(setup, this.#side)) await this.#embeddingBackward(run.ids, from);
     if (setup.trainable === "all") await this.#positionsBackward(run.extent, sums);
+    // Tables of positions that are trained say something else at the next step.
+    if (setup.trainable === "all") this.#positions = null;
     return sums;
   }
 
@@ -125,8 +147,25 @@ export class Chain {
     }
   }
 
+  /** Lets go of programs and of what belongs to their lengths. */
   async dispose(): Promise<void> {
     await this.#programs.dispose();
+    this.#masks.clear();
+    this.#kept.clear();
+    this.#positions = null;
+    this.#held = "";
+  }
+
+  /** Runs a block without its dropout and lets what goes through it be looked at. */
+  async #observe(
+    extent: PairExtent,
+    { layer, feeds, y }: { layer: number; feeds: Buffers; y: Buffer },
+    observe: Observer,
+  ): Promise<void> {
+    const { setup, weights } = this.#parts;
+    const program = await this.program("observed", () => blockObserved(setup, extent, this.#side));
+    const read = weights.feeds(layer);
+    observe(layer, read, await program.run({ ...read, ...this.#ownFeeds(layer), ...feeds }, { y }));
   }
 
   async #embeddingBackward(ids: BigInt64Array, dy: Buffer): Promise<void> {
@@ -138,15 +177,18 @@ export class Chain {
     this.collect(await program.run({ ...this.#all(), ...given }), "");
   }
 
-  async #positions(extent: PairExtent): Promise<Buffers> {
-    const length = lengthOf(extent, this.#side);
-    const build = () => positionsForward(this.#parts.setup, this.#side, length);
-    return (await this.program("positions", build)).run(this.#all());
+  async #positionsOf({ extent, lengths, given }: ChainRun): Promise<Buffers> {
+    const of = lengths.join();
+    if (this.#positions?.of === of) return this.#positions.added;
+    const build = () => positionsForward(this.#parts.setup, this.#side, extent);
+    const program = await this.program("positions", build);
+    const added = await program.run({ ...this.#all(), ...given }, this.#positions?.added);
+    this.#positions = { of, added };
+    return added;
   }
 
   async #positionsBackward(extent: PairExtent, sums: Buffers): Promise<void> {
-    const length = lengthOf(extent, this.#side);
-    const build = () => positionsBackward(this.#parts.setup, this.#side, length);
+    const build = () => positionsBackward(this.#parts.setup, this.#side, extent);
     const program = await this.program("positionsBackward", build);
     const given = Object.fromEntries(
       Object.entries(sums).map(([name, sum]) => [name.replace("dshared:", "d:"), sum]),
@@ -165,37 +207,40 @@ export class Chain {
     }
   }
 
-  /** The program of a layer's block, which layers of one variant share, and the masks that it takes this time. */
+  /** The program of a layer's block, which layers of one variant share, what it is fed, and what is kept between two. */
   async #block(
-    way: "forward" | "backward",
+    way: Way,
     { extent, seed }: ChainRun,
     layer: number,
-  ): Promise<{ program: Executable; masks: Buffers }> {
-    const { setup, pool } = this.#parts;
+  ): Promise<{ program: Executable; feeds: Buffers; kept: Buffers }> {
+    const { setup, pool, weights, keepingOf } = this.#parts;
     const layers = layersOf(setup, this.#side);
-    const rate = seed === null ? 0 : dropoutRate(setup.adapter);
-    const place = { side: this.#side, layer, drops: rate > 0 };
-    const build = { forward: blockForward, backward: blockBackward }[way];
-    const key = `${way} ${place.drops} ${blockVariant(layers, setup.adapter, layer)}`;
-    const program = await this.program(key, () => build(setup, extent, place));
-    if (!this.#masks.has(key)) this.#masks.set(key, blockMasks(setup, extent, place));
     const number = layers.within!.first + layer;
+    const rate = seed === null ? 0 : dropoutRate(setup.adapter);
+    const keeping = seed === null ? "nothing" : keepingOf(number);
+    const place = { side: this.#side, layer, drops: rate > 0, keeping };
+    const build = { forward: blockForward, backward: blockBackward }[way];
+    const key = `${place.drops} ${keeping} ${blockVariant(layers, setup.adapter, layer)}`;
+    const program = await this.program(`${way} ${key}`, () => build(setup, extent, place));
+    if (!this.#masks.has(key)) this.#masks.set(key, blockMasks(setup, extent, place));
+    if (!this.#kept.has(key)) this.#kept.set(key, blockKept(setup, extent, place));
     const masks = this.#masks.get(key)!.map(({ name, shape }, i) => {
       const buffer = pool.get(`${this.#side} ${name}`, shape);
       fillMask(buffer.data as Float32Array, rate, [seed!, number, i]);
       return [name, buffer] as const;
     });
-    return { program, masks: Object.fromEntries(masks) };
+    const kept = this.#kept
+      .get(key)!
+      .map(({ name, shape }) => [name, pool.get(`${number} ${name}`, shape)] as const);
+    const feeds = { ...weights.feeds(layer), ...this.#ownFeeds(layer), ...Object.fromEntries(masks) };
+    return { program, feeds, kept: Object.fromEntries(kept) };
   }
 
   /** Lets go of programs of other lengths. */
   async #hold(extent: PairExtent): Promise<void> {
     const { batch, source, answer } = extent;
     const key = this.#side === "encoder" ? `${batch} ${source}` : `${batch} ${source} ${answer}`;
-    if (this.#held !== key) {
-      await this.#programs.dispose();
-      this.#masks.clear();
-    }
+    if (this.#held !== key) await this.dispose();
     this.#held = key;
   }
 
@@ -203,9 +248,13 @@ export class Chain {
     return buffersUnder(this.#parts.buffers, "");
   }
 
-  #blockFeeds(layer: number): Buffers {
+  #ownFeeds(layer: number): Buffers {
     const { setup, buffers } = this.#parts;
-    return buffersUnder(buffers, setup.model[this.#side].blockPrefix(layer));
+    const found = this.#own.get(layer);
+    if (found) return found;
+    const feeds = buffersUnder(buffers, setup.model[this.#side].blockPrefix(layer));
+    this.#own.set(layer, feeds);
+    return feeds;
   }
 
   /** Where a block's gradients land before they are added: the same buffers for every layer. */

@@ -23,7 +23,8 @@ export function initialPairWeights(
   );
 }
 
-function deviationOf(
+/** The standard deviation that an array of the model starts with; norms start as ones. */
+export function deviationOf(
   { name, shape }: Parameter,
   { hidden_size, attention, embeddingParameter, headParameters }: EncoderDecoder,
 ): number {

@@ -5,7 +5,9 @@ import { sizeOf } from "../base/dtype.ts";
 import { type EncoderDecoder, everyParameter } from "../models/encoder-decoder.ts";
 import { bucketOf } from "./batch.ts";
 import type { PairExtent } from "./encoder-decoder-batch.ts";
+import type { Compute } from "./engine.ts";
 import { headTargets } from "./head.ts";
+import { CHANNELS } from "./int8.ts";
 
 /** What is trained: the model, and as many numbers, of an adapter or of its own. */
 export type PairShape = {
@@ -15,6 +17,8 @@ export type PairShape = {
   /** How many of an adapter's numbers are an embedding's or a head's, and what the optimizer keeps of each (`Shape`). */
   readonly whole?: number;
   readonly moments?: number;
+  readonly max_in_len?: number | null;
+  readonly compute?: Compute;
 };
 
 type Sizes = { readonly batch: number; readonly length: number; readonly arena: boolean };
@@ -25,17 +29,35 @@ const SHARES = [0.75, 0.5] as const;
 /** Numbers that are held at the peak, of examples of `length` tokens, source and answer together. */
 export function predictPairNumbers(shape: PairShape, { batch, length, arena }: Sizes): number {
   const { model, trained, adapter } = shape;
-  const weights = everyParameter(model).reduce((n, parameter) => n + sizeOf(parameter.shape), 0);
   const state = trained * ((adapter ? 2 : 1) + (shape.moments ?? 2));
-  const extents = SHARES.map((share) => ({
-    batch,
-    source: bucketOf(Math.ceil(share * length)),
-    answer: bucketOf(Math.ceil((1 - share) * length) + 1),
-  }));
-  const largest = Math.max(
-    ...extents.map((extent) => hiddenStates(model, extent) + working(shape, extent, arena)),
+  const largest = pairExtents(shape, { batch, length }).map(
+    (extent) => hiddenStates(model, extent) + workingNumbers(shape, extent, arena),
   );
-  return weights + state + largest;
+  return weightNumbers(shape) + state + Math.max(...largest);
+}
+
+/** The padded lengths of both sides that an example of `length` tokens may have. */
+export function pairExtents(
+  { max_in_len }: Pick<PairShape, "max_in_len">,
+  { batch, length }: { readonly batch: number; readonly length: number },
+): PairExtent[] {
+  const sources = max_in_len ? [max_in_len] : SHARES.map((share) => Math.ceil(share * length));
+  return sources.map((source) => ({
+    batch,
+    source: bucketOf(Math.min(source, length)),
+    answer: bucketOf(Math.max(1, length - source)),
+  }));
+}
+
+/** Numbers of f32 that the weights take: rounded, a linear layer's take half for both directions and a few columns. */
+function weightNumbers({ model, adapter, compute }: PairShape): number {
+  const all = everyParameter(model).reduce((n, parameter) => n + sizeOf(parameter.shape), 0);
+  if (!adapter || compute !== "int8") return all;
+  const saved = [model.encoder, model.decoder].map(({ linears, num_hidden_layers }) => {
+    const each = linears.map(({ shape }) => sizeOf(shape) / 2 - CHANNELS * shape[0]!);
+    return num_hidden_layers * each.reduce((n, number) => n + number, 0);
+  });
+  return all - saved[0]! - saved[1]!;
 }
 
 function hiddenStates({ hidden_size, encoder, decoder }: EncoderDecoder, extent: PairExtent): number {
@@ -45,7 +67,7 @@ function hiddenStates({ hidden_size, encoder, decoder }: EncoderDecoder, extent:
 }
 
 /** Each of the programs keeps the memory that it works in, where there is an arena; else only one works at a time. */
-function working(
+export function workingNumbers(
   { model, adapter, whole = 0 }: PairShape,
   { batch, source, answer }: PairExtent,
   arena: boolean,

@@ -1,16 +1,10 @@
 // The programs of a network with an encoder and a decoder, forward and backward, as `stages.ts` has them for one chain:
-// embedding of either side, what positions add to the scores, blocks of either side, the memory between them. The head
-// is that of `stages.ts`.
+// embedding of either side, what positions add to the scores, the memory between them. The head is that of `stages.ts`,
+// blocks stand in `encoder-decoder-blocks.ts`.
 
-import {
-  adapterParameters,
-  blockHooks,
-  createParameters,
-  embeddingStage,
-  outerParameters,
-} from "../adapters/hooks.ts";
+import { adapterParameters, createParameters, embeddingStage, outerParameters } from "../adapters/hooks.ts";
 import { chainsOf, type Layers } from "../adapters/kind.ts";
-import { gather, mul } from "../graph/build.ts";
+import { add, gather } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
@@ -18,12 +12,17 @@ import { simplify } from "../graph/simplify.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import type { EncoderDecoder, Masks, Shared } from "../models/encoder-decoder.ts";
 import type { Parameter } from "../models/model.ts";
-import { biasedAttention, causalBias, paddingMask } from "../models/relative.ts";
+import { causalBias, paddingMask } from "../models/relative.ts";
 import type { PairExtent } from "./encoder-decoder-batch.ts";
+import type { FrozenGroup } from "./int8.ts";
 import type { HeadSetup, Setup } from "./stages.ts";
 
 /** What is trained of a network with an encoder and a decoder. */
-export type PairSetup = Omit<Setup, "model"> & { readonly model: EncoderDecoder };
+export type PairSetup = Omit<Setup, "model" | "frozen"> & {
+  readonly model: EncoderDecoder;
+  /** Linear layers of each side's blocks that are computed on eight-bit integers. */
+  readonly frozen?: Readonly<Record<Side, readonly FrozenGroup[]>>;
+};
 
 export const SIDES = ["encoder", "decoder"] as const;
 export type Side = (typeof SIDES)[number];
@@ -36,7 +35,7 @@ export function layersOf({ model }: PairSetup, side: Side): Layers {
 }
 
 /** The setup of the head's programs. */
-export function headSetup({ model, ...rest }: PairSetup): HeadSetup {
+export function headSetup({ model, frozen: _, ...rest }: PairSetup): HeadSetup {
   const { headParameters, head } = model;
   return { ...rest, model: { ...layersOf({ model, ...rest }, "decoder"), headParameters, head } };
 }
@@ -106,34 +105,6 @@ export function embeddingBackward(setup: PairSetup, side: Side, rows: number): P
   return backwardProgram(`${side}_embedding_backward`, [seedOf(y)], ofTrained(trained, made));
 }
 
-function buildPositions({ model }: PairSetup, side: Side, length: number) {
-  const { positionParameters, positions } = model[side];
-  const { parameter, made } = createParameters(positionParameters);
-  return { shared: positions({ parameter }, length), made };
-}
-
-/** Tables of positions to what they add to the scores of all blocks of a side, by name. */
-export function positionsForward(setup: PairSetup, side: Side, length: number): Program {
-  return writeProgram(`${side}_positions`, buildPositions(setup, side, length).shared);
-}
-
-/** The gradients `d:NAME` of what they add to the gradients of the tables. */
-export function positionsBackward(setup: PairSetup, side: Side, length: number): Program {
-  const { shared, made } = buildPositions(setup, side, length);
-  const seeds = Object.entries(shared).map(([name, output]) => ({
-    output,
-    gradient: input(`d:${name}`, "float32", output.shape),
-  }));
-  return backwardProgram(
-    `${side}_positions_backward`,
-    seeds,
-    ofTrained(setup.model[side].positionParameters, made),
-  );
-}
-
-/** A block of a side, and whether its adapter's inputs are masked. */
-export type SidePlace = { readonly side: Side; readonly layer: number; readonly drops: boolean };
-
 /** What the blocks of a side must know of the lengths of sources. */
 export function sideMasks(
   { model }: PairSetup,
@@ -146,70 +117,50 @@ export function sideMasks(
     : { memory_mask: paddingMask(lengths, padded) };
 }
 
-function asInputs(named: Readonly<Record<string, { readonly shape: readonly number[] }>>): Shared {
+/** As inputs of a program. */
+export function asInputs(named: Readonly<Record<string, { readonly shape: readonly number[] }>>): Shared {
   return Object.fromEntries(
     Object.entries(named).map(([name, { shape }]) => [name, input(name, "float32", shape)]),
   );
 }
 
-function buildBlock(setup: PairSetup, extent: PairExtent, { side, layer, drops }: SidePlace) {
-  const { model, adapter } = setup;
-  const { batch, source, answer } = extent;
-  const masked: Parameter[] = [];
-  const dropout = (x: Tensor, name: string) => {
-    // LongT5 puts two inputs through one layer: each has its mask.
-    const mask = { name: `mask:${masked.length}:${name}`, shape: x.shape };
-    masked.push(mask);
-    return mul(x, input(mask.name, "float32", mask.shape));
-  };
-  const hooks = blockHooks(layersOf(setup, side), adapter, drops ? { layer, dropout } : { layer });
-  const positions = asInputs(buildPositions(setup, side, lengthOf(extent, side)).shared);
-  const masks = asInputs(sideMasks(setup, side, { lengths: [], extent }));
-  const memory = input("memory", "float32", [batch * source, model.hidden_size]);
-  const x = input("x", "float32", [batch * lengthOf(extent, side), model.hidden_size]);
-  const encode = () => {
-    const padded = { batch, length: source };
-    return model.encoder.block({ ...hooks, padded, shared: { ...positions, ...masks } }, x);
-  };
-  const decode = () => {
-    const own = { batch, queries: answer, keys: answer };
-    const attend = biasedAttention(model.attention, own, [positions.bias!, causalBias(answer)]);
-    const across = biasedAttention(model.attention, { ...own, keys: source }, [masks.memory_mask!]);
-    return model.decoder.block(
-      { ...hooks, attend, attendMemory: (q, project) => across(q, ...project(memory)) },
-      x,
-    );
-  };
-  return { x, y: side === "encoder" ? encode() : decode(), made: hooks.made, masked, positions, memory };
+/** The name of a mask that is a part of what positions add, so that no block need add it. */
+export function foldedMask(side: Side, { batch }: PairExtent): string | null {
+  // Of several sequences it would repeat what positions add for each of them.
+  return side === "encoder" && batch === 1 ? "mask" : null;
 }
 
-/** The masks that a block's programs take, each 0 or 1 / (1 - rate). */
-export function blockMasks(setup: PairSetup, extent: PairExtent, place: SidePlace): readonly Parameter[] {
-  return place.drops ? buildBlock(setup, extent, place).masked : [];
+function hiding(setup: PairSetup, side: Side, extent: PairExtent): Tensor | null {
+  if (side === "decoder") return causalBias(extent.answer);
+  const name = foldedMask(side, extent);
+  return name === null ? null : asInputs(sideMasks(setup, side, { lengths: [], extent }))[name]!;
 }
 
-/** x [n, hidden_size] and what the blocks share to y, for the layer of that number and all of its variant. */
-export function blockForward(setup: PairSetup, extent: PairExtent, place: SidePlace): Program {
-  return writeProgram(`${place.side}_block`, simplify({ y: buildBlock(setup, extent, place).y }));
+/** What positions add to the scores of a side's blocks, what must not be seen among it, and the tables that it is of. */
+export function buildPositions(setup: PairSetup, side: Side, extent: PairExtent) {
+  const { positionParameters, positions } = setup.model[side];
+  const { parameter, made } = createParameters(positionParameters);
+  const shared = positions({ parameter }, lengthOf(extent, side));
+  const hidden = hiding(setup, side, extent);
+  return { shared: hidden ? { ...shared, bias: add(shared.bias!, hidden) } : shared, made };
 }
 
-/**
- * x, dy and what the blocks share to dx, the gradient of every trained array, of a decoder's block `dmemory` where the
- * encoder is trained, and in full training `dshared:NAME` of what positions add.
- */
-export function blockBackward(setup: PairSetup, extent: PairExtent, place: SidePlace): Program {
-  const { x, y, made, positions, memory } = buildBlock(setup, extent, place);
-  const hasMemory = place.side === "decoder" && trainsEncoder(setup);
-  const shared = setup.trainable === "all" ? Object.entries(positions) : [];
+/** Tables of positions to what they add to the scores of all blocks of a side, by name. */
+export function positionsForward(setup: PairSetup, side: Side, extent: PairExtent): Program {
+  return writeProgram(`${side}_positions`, buildPositions(setup, side, extent).shared);
+}
+
+/** The gradients `d:NAME` of what they add to the gradients of the tables. */
+export function positionsBackward(setup: PairSetup, side: Side, extent: PairExtent): Program {
+  const { shared, made } = buildPositions(setup, side, extent);
+  const seeds = Object.entries(shared).map(([name, output]) => ({
+    output,
+    gradient: input(`d:${name}`, "float32", output.shape),
+  }));
   return backwardProgram(
-    `${place.side}_block_backward`,
-    [seedOf(y)],
-    [
-      ["dx", x],
-      ...(hasMemory ? [["dmemory", memory] as const] : []),
-      ...shared.map(([name, tensor]) => [`dshared:${name}`, tensor] as const),
-      ...ofTrained(trainedIn(setup, place.side, place.layer), made),
-    ],
+    `${side}_positions_backward`,
+    seeds,
+    ofTrained(setup.model[side].positionParameters, made),
   );
 }
 

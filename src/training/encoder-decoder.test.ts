@@ -30,8 +30,8 @@ function sequence(source: number, answer: number, weight = 1): Sequence {
   return { ids, promptLength: source, weight };
 }
 
-test("pairs are packed by padded lengths of both sides, and the last row of a batch is no target", () => {
-  const members = [sequence(33, 31), sequence(32, 32), sequence(5, 3, 0.5), sequence(64, 2)];
+test("pairs are packed by padded lengths of both sides; the last id of an answer is said and not given", () => {
+  const members = [sequence(33, 32), sequence(32, 33), sequence(5, 3, 0.5), sequence(64, 2)];
   const batches = packPairs(members, 2, 0);
   assert.deepEqual(
     batches.map(({ pairs, source, size }) => ({ pairs, lengths: source.lengths, size })),
@@ -41,11 +41,11 @@ test("pairs are packed by padded lengths of both sides, and the last row of a ba
     ],
   );
   const [first] = batches;
-  assert.deepEqual([...first!.ids.subarray(0, 4)].map(Number), [0, ...members[2]!.ids.subarray(5)]);
+  assert.deepEqual([...first!.ids.subarray(0, 4)].map(Number), [0, ...members[2]!.ids.subarray(5, 7), 0]);
   assert.deepEqual(first!.labels.slice(0, 3), [...members[2]!.ids.subarray(5)]);
   assert.deepEqual(first!.weights.slice(0, 4), [0.5, 0.5, 0.5, 1]);
   assert.deepEqual(first!.owners.slice(0, 4), [2, 2, 2, 1]);
-  for (const batch of batches) assert.ok(!batch.rows.includes(batch.ids.length - 1));
+  assert.deepEqual(batches[1]!.rows.slice(0, 32), [...Array(32).keys()]);
 });
 
 test("a plan: less memory for shorter, fewer and no arena; a budget that nothing fits is named", () => {

@@ -1,33 +1,52 @@
 // An encoder–decoder network under training: what `engine.ts` is for one chain of blocks. The encoder's chain, the
 // memory, the decoder's chain, the head, and back; gradients are summed until the optimizer has used them.
 
-import type { Adapter } from "../adapters/adapter.ts";
 import { type EncoderDecoder, everyParameter } from "../models/encoder-decoder.ts";
 import { type Buffer, type Buffers, createBuffer } from "../runtime/device.ts";
+import { collectGarbage } from "../runtime/garbage.ts";
 import { buffersUnder } from "../runtime/programs.ts";
-import type { Sequence } from "./batch.ts";
+import { type Batch, bucketOf, type Sequence } from "./batch.ts";
+import { BlockWeights, type Observer } from "./block-weights.ts";
+import {
+  type ComputeCheck,
+  calibrationSequences,
+  gradientCosine,
+  judge,
+  layerRounding,
+} from "./calibration.ts";
 import { type PairBatch, packPairs } from "./encoder-decoder-batch.ts";
+import { frozenGroups, plainParameters } from "./encoder-decoder-blocks.ts";
 import { Chain, type ChainRun } from "./encoder-decoder-chain.ts";
 import {
   headSetup,
   memoryBackward,
   memoryForward,
   type PairSetup,
+  SIDES,
   type Side,
   sideMasks,
 } from "./encoder-decoder-stages.ts";
 import type { EngineOptions } from "./engine.ts";
 import { headFeeds, headTargets } from "./head.ts";
 import { Pool } from "./pool.ts";
+import { largestWeight } from "./saturation.ts";
 import { headBackward, headForward } from "./stages.ts";
 import { addInto, type Trained } from "./trained.ts";
 
 /** As an engine's, of a model with an encoder and a decoder. */
-export type EncoderDecoderOptions = Omit<EngineOptions, "model"> & { readonly model: EncoderDecoder };
+export type EncoderDecoderOptions = Omit<EngineOptions, "model" | "like"> & {
+  readonly model: EncoderDecoder;
+  readonly like?: EncoderDecoderEngine;
+};
+
+type Sided<T> = Readonly<Record<Side, T>>;
+
+/** Looks at the blocks of either side. */
+type PairObserver = Sided<Observer>;
 
 /** What a forward pass leaves for the way back. */
 type Passed = {
-  readonly runs: Readonly<Record<Side, ChainRun>>;
+  readonly runs: Sided<ChainRun>;
   readonly encoded: readonly Buffer[];
   readonly decoded: readonly Buffer[];
 };
@@ -37,28 +56,30 @@ export class EncoderDecoderEngine {
   readonly model: EncoderDecoder;
   /** Every trained array by full name; the optimizer writes to `data`, the next run sees it. */
   readonly trained = new Map<string, Trained>();
-  readonly #setup: PairSetup;
+  readonly #options: EncoderDecoderOptions;
+  /** Arrays outside the blocks, and the adapter's. */
   readonly #buffers = new Map<string, Buffer>();
+  readonly #weights: Sided<BlockWeights>;
   readonly #pool = new Pool();
-  readonly #encoder: Chain;
-  readonly #decoder: Chain;
+  #setup: PairSetup;
+  #chains: Sided<Chain>;
 
-  constructor({ model, read, adapter, trainable, device, label_smoothing = 0 }: EncoderDecoderOptions) {
+  constructor(options: EncoderDecoderOptions) {
+    const { model, read, adapter, trainable, label_smoothing = 0, like } = options;
     this.model = model;
-    this.#setup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
-    for (const { name, shape } of everyParameter(model)) {
-      this.#add(name, { shape, data: read(name) }, trainable === "all");
+    this.#options = options;
+    const setup: PairSetup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
+    // Streaming is for f32: what the other holds is rounded.
+    const same = like && !options.streams ? like : null;
+    this.#setup = same ? { ...same.#setup, ...setup } : setup;
+    this.#weights = same ? same.#weights : sided((side) => weightsOf(options, side));
+    for (const { name, shape } of outsideOf(model)) {
+      const data = like ? (like.#buffers.get(name)!.data as Float32Array) : read(name);
+      this.#add(name, { shape, data }, trainable === "all");
     }
-    this.#addAdapter(adapter, trainable === "adapter");
-    const parts = {
-      setup: this.#setup,
-      buffers: this.#buffers,
-      trained: this.trained,
-      pool: this.#pool,
-      device,
-    };
-    this.#encoder = new Chain(parts, "encoder");
-    this.#decoder = new Chain(parts, "decoder");
+    if (like === undefined && !options.streams && options.compute !== "int8") this.#holdAll();
+    for (const [name, array] of adapter?.arrays ?? []) this.#add(name, array, trainable === "adapter");
+    this.#chains = this.#openChains();
   }
 
   #add(name: string, array: { shape: readonly number[]; data: Float32Array }, trained: boolean): void {
@@ -66,8 +87,92 @@ export class EncoderDecoderEngine {
     if (trained) this.trained.set(name, { ...array, gradient: new Float32Array(array.data.length) });
   }
 
-  #addAdapter(adapter: Adapter | null, trained: boolean): void {
-    for (const [name, array] of adapter?.arrays ?? []) this.#add(name, array, trained);
+  /** Reads the blocks' weights as f32. */
+  #holdAll(): void {
+    for (const side of SIDES) {
+      const { num_hidden_layers, blockPrefix } = this.model[side];
+      for (let layer = 0; layer < num_hidden_layers; layer++) {
+        const buffers = this.#weights[side].read(layer);
+        this.#weights[side].hold(layer, buffers);
+        if (this.#setup.trainable !== "all") continue;
+        for (const [name, { shape, data }] of Object.entries(buffers)) {
+          const array = { shape, data: data as Float32Array };
+          const gradient = new Float32Array(data.length);
+          this.trained.set(blockPrefix(layer) + name, { ...array, gradient });
+        }
+      }
+    }
+  }
+
+  #openChains(): Sided<Chain> {
+    const { device, keeping = "nothing", kept_layers = Infinity } = this.#options;
+    const { encoder, decoder } = this.model;
+    const first = encoder.num_hidden_layers + decoder.num_hidden_layers - kept_layers;
+    const parts = {
+      ...{ setup: this.#setup, buffers: this.#buffers, trained: this.trained, pool: this.#pool, device },
+      keepingOf: (number: number) => (number >= first ? keeping : "nothing"),
+    };
+    return sided((side) => new Chain({ ...parts, weights: this.#weights[side] }, side));
+  }
+
+  /**
+   * Makes the engine ready for eight-bit products, where it was asked for: rounds the weights, then compares loss and
+   * gradient with f32 on a few of the sequences and goes on in f32 where they differ. `null` where there is nothing to do.
+   */
+  async prepare(sequences: readonly Sequence[]): Promise<ComputeCheck | null> {
+    if (this.#options.compute !== "int8") return null;
+    const setup = this.#setup;
+    const frozen = sided((side) => frozenGroups(setup, side));
+    if (SIDES.every((side) => frozen[side].length === 0)) {
+      this.#holdAll();
+      return null;
+    }
+    const most = await largestWeight(this.#options.device);
+    const batches = this.pack(calibrationSequences(sequences), 1);
+    const targets = batches.reduce((n, batch) => n + batch.rows.length, 0);
+    const reference = new EncoderDecoderEngine({
+      ...this.#options,
+      ...{ compute: "f32", keeping: "nothing", streams: true, like: this },
+    });
+    try {
+      await this.#change({ ...setup, frozen });
+      const observe = sided((side) => this.#rounding(side, most));
+      const f32_loss = (await reference.#sum(batches, observe)) / targets;
+      // Its working memory goes before ours comes; its gradients stay.
+      await reference.dispose();
+      const int8_loss = (await this.#sum(batches)) / targets;
+      const check = judge({ f32_loss, int8_loss, cosine: gradientCosine(this.trained, reference.trained) });
+      if (!check.passed) await this.#returnTo(setup);
+      return check;
+    } finally {
+      this.clearGradients();
+      await reference.dispose();
+      await this.#release();
+    }
+  }
+
+  #rounding(side: Side, most: number): Observer {
+    const groups = this.#setup.frozen![side];
+    const round = layerRounding({ groups, plain: plainParameters(this.#setup, side), most });
+    return (layer, weights, observed) => this.#weights[side].hold(layer, round(weights, observed));
+  }
+
+  async #sum(batches: readonly PairBatch[], observe?: PairObserver): Promise<number> {
+    let nll = 0;
+    for (const batch of batches) nll += await this.accumulate(batch, 0, observe);
+    return nll;
+  }
+
+  async #change(setup: PairSetup): Promise<void> {
+    await this.#release();
+    this.#setup = setup;
+    this.#chains = this.#openChains();
+  }
+
+  async #returnTo(setup: PairSetup): Promise<void> {
+    await this.#change(setup);
+    for (const side of SIDES) this.#weights[side].clear();
+    this.#holdAll();
   }
 
   /** Sequences as pairs of a source and an answer, at most `rows` in a batch. */
@@ -76,25 +181,24 @@ export class EncoderDecoderEngine {
   }
 
   /** Runs a batch and adds its gradients; gives the weighted sum of its targets' losses, in nats. */
-  async accumulate(batch: PairBatch, seed: number = 0): Promise<number> {
-    const passed = await this.#forward(batch, seed);
-    const { nll, dy } = await this.#headBackward(batch, passed.decoded.at(-1)!);
-    const { dmemory } = await this.#decoder.backward(passed.runs.decoder, passed.decoded, dy);
+  async accumulate(batch: PairBatch, seed: number = 0, observe?: PairObserver): Promise<number> {
+    const passed = await this.#forward(batch, seed, observe);
+    const { nll, dy } = await this.#headBackward(batch);
+    const { dmemory } = await this.#chains.decoder.backward(passed.runs.decoder, passed.decoded, dy);
     if (dmemory) await this.#encoderBackward(passed, dmemory);
     return nll;
   }
 
   /** Loss of each target of a batch, unweighted, in nats, in the order of `batch.labels`. */
   async evaluate(batch: PairBatch): Promise<Float32Array> {
-    const { decoded } = await this.#forward(batch, null);
-    const size = headTargets(this.model.vocab_size);
-    const extent = { rows: batch.ids.length, targets: size };
-    const head = await this.#decoder.program("headForward", () =>
+    await this.#forward(batch, null);
+    const { extent, padded } = this.#headOf(batch);
+    const head = await this.#chains.decoder.program(`headForward ${extent.targets}`, () =>
       headForward(headSetup(this.#setup), extent),
     );
     const nll = new Float32Array(batch.rows.length);
-    for (const chunk of headFeeds(batch, size)) {
-      const out = await head.run({ ...this.#all(), x: decoded.at(-1)!, ...chunk.feeds });
+    for (const chunk of headFeeds(padded, extent.targets)) {
+      const out = await head.run({ ...this.#all(), x: this.#decoded(batch), ...chunk.feeds });
       nll.set((out.nll!.data as Float32Array).subarray(0, chunk.count), chunk.start);
     }
     return nll;
@@ -106,53 +210,86 @@ export class EncoderDecoderEngine {
   }
 
   async dispose(): Promise<void> {
-    await this.#encoder.dispose();
-    await this.#decoder.dispose();
+    await this.#release();
     this.#buffers.clear();
-    this.#pool.clear();
+    if (this.#options.like && !this.#options.streams) return;
+    for (const side of SIDES) this.#weights[side].clear();
   }
 
-  /** Hidden states of both chains; no seed is no dropout. */
-  async #forward({ pairs, source, ids }: PairBatch, seed: number | null): Promise<Passed> {
+  /** Lets go of programs and of working memory. */
+  async #release(): Promise<void> {
+    for (const side of SIDES) await this.#chains[side].dispose();
+    this.#pool.clear();
+    collectGarbage();
+  }
+
+  /** Hidden states of both chains; no seed is no dropout and nothing kept. */
+  async #forward(batch: PairBatch, seed: number | null, observe?: PairObserver): Promise<Passed> {
+    const { pairs, source, ids } = batch;
     const masks = (side: Side) => this.#masks(side, { lengths: source.lengths, extent: pairs });
-    const encoder = { extent: pairs, ids: source.ids, given: masks("encoder"), seed };
-    const encoded = await this.#encoder.forward(encoder);
+    const looked = (side: Side) => (observe ? { observe: observe[side] } : {});
+    const common = { extent: pairs, lengths: source.lengths, seed };
+    const encoder = { ...common, ids: source.ids, given: masks("encoder"), ...looked("encoder") };
+    const encoded = await this.#chains.encoder.forward(encoder);
     const last = encoded.at(-1)!;
     const memory = this.#pool.get("memory", last.shape);
     const rows = source.ids.length;
-    const program = await this.#encoder.program("memory", () => memoryForward(this.#setup, rows));
+    const program = await this.#chains.encoder.program("memory", () => memoryForward(this.#setup, rows));
     await program.run({ ...this.#all(), x: last }, { y: memory });
-    const decoder = { extent: pairs, ids, given: { ...masks("decoder"), memory }, seed };
-    return { runs: { encoder, decoder }, encoded, decoded: await this.#decoder.forward(decoder) };
+    const into = withoutLast(this.#decoded(batch));
+    const decoder = { ...common, ids, given: { ...masks("decoder"), memory }, into, ...looked("decoder") };
+    return { runs: { encoder, decoder }, encoded, decoded: await this.#chains.decoder.forward(decoder) };
+  }
+
+  /**
+   * The decoder's last hidden states, with one row more, of zeros: what fills up the head's targets points there, since
+   * two targets of one row could lose a sum of the gradient.
+   */
+  #decoded({ ids }: PairBatch): Buffer {
+    return this.#withLast("decoded", ids.length);
+  }
+
+  #withLast(name: string, rows: number): Buffer {
+    const d = this.model.hidden_size;
+    const buffer = this.#pool.get(name, [rows + 1, d]);
+    (buffer.data as Float32Array).fill(0, rows * d);
+    return buffer;
+  }
+
+  /** What a batch's head is compiled for, and the batch as the head is fed of it. */
+  #headOf(batch: PairBatch): { extent: { rows: number; targets: number }; padded: Batch } {
+    const rows = batch.ids.length + 1;
+    const targets = Math.min(headTargets(this.model.vocab_size), bucketOf(batch.rows.length));
+    return { extent: { rows, targets }, padded: { ...batch, ids: new BigInt64Array(rows) } };
   }
 
   /** The loss, and its gradient at the decoder's last hidden states. */
-  async #headBackward(batch: PairBatch, x: Buffer): Promise<{ nll: number; dy: Buffer }> {
-    const size = headTargets(this.model.vocab_size);
-    const dy = this.#pool.get("dy", x.shape);
+  async #headBackward(batch: PairBatch): Promise<{ nll: number; dy: Buffer }> {
+    const { extent, padded } = this.#headOf(batch);
+    const dy = this.#withLast("dy", batch.ids.length);
     (dy.data as Float32Array).fill(0);
-    const extent = { rows: batch.ids.length, targets: size };
-    const head = await this.#decoder.program("headBackward", () =>
+    const head = await this.#chains.decoder.program(`headBackward ${extent.targets}`, () =>
       headBackward(headSetup(this.#setup), extent),
     );
     let nll = 0;
-    for (const { feeds } of headFeeds(batch, size, batch.weights)) {
-      const out = await head.run({ ...this.#all(), x, ...feeds });
+    for (const { feeds } of headFeeds(padded, extent.targets, batch.weights)) {
+      const out = await head.run({ ...this.#all(), x: this.#decoded(batch), ...feeds });
       for (const value of out.nll!.data as Float32Array) nll += value;
       addInto(dy.data as Float32Array, out.dx!.data as Float32Array);
-      this.#decoder.collect(out, "");
+      this.#chains.decoder.collect(out, "");
     }
-    return { nll, dy };
+    return { nll, dy: withoutLast(dy) };
   }
 
   async #encoderBackward({ runs, encoded }: Passed, dmemory: Buffer): Promise<void> {
     const x = encoded.at(-1)!;
     const rows = x.shape[0]!;
-    const program = await this.#encoder.program("memoryBackward", () => memoryBackward(this.#setup, rows));
+    const { encoder } = this.#chains;
+    const program = await encoder.program("memoryBackward", () => memoryBackward(this.#setup, rows));
     const dy = this.#pool.get("encoder dy", x.shape);
     const out = await program.run({ ...this.#all(), x, dy: dmemory }, { dx: dy });
-    this.#encoder.collect(out, "");
-    await this.#encoder.backward(runs.encoder, encoded, dy);
+    encoder.collect(out, "");
+    await encoder.backward(runs.encoder, encoded, dy);
   }
 
   #masks(side: Side, of: Parameters<typeof sideMasks>[2]): Buffers {
@@ -165,4 +302,29 @@ export class EncoderDecoderEngine {
   #all(): Buffers {
     return buffersUnder(this.#buffers, "");
   }
+}
+
+function sided<T>(of: (side: Side) => T): Sided<T> {
+  return { encoder: of("encoder"), decoder: of("decoder") };
+}
+
+function weightsOf({ model, read }: Pick<EncoderDecoderOptions, "model" | "read">, side: Side): BlockWeights {
+  const { blockPrefix, blockParameters } = model[side];
+  return new BlockWeights({ read, blockPrefix, parameters: blockParameters });
+}
+
+/** Parameters of no block, each once. */
+function outsideOf(model: EncoderDecoder) {
+  const none = { blockParameters: [] };
+  const { encoder, decoder } = model;
+  return everyParameter({
+    ...model,
+    encoder: { ...encoder, ...none },
+    decoder: { ...decoder, ...none },
+  });
+}
+
+/** A view of all rows but the last. */
+function withoutLast({ shape: [rows, d], data }: Buffer): Buffer {
+  return createBuffer("float32", [rows! - 1, d!], data.subarray(0, (rows! - 1) * d!));
 }

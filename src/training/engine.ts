@@ -3,7 +3,7 @@
 
 import type { Adapter } from "../adapters/adapter.ts";
 import { blockVariant, outerParameters } from "../adapters/hooks.ts";
-import type { Model, Parameter } from "../models/model.ts";
+import type { Model } from "../models/model.ts";
 import {
   type Buffer,
   type Buffers,
@@ -18,15 +18,13 @@ import { type Batch, packBatches, type Sequence } from "./batch.ts";
 import { BlockWeights, type Observer, outerOf } from "./block-weights.ts";
 import { type ComputeCheck, calibrationBatch, gradientCosine, judge, layerRounding } from "./calibration.ts";
 import { dropoutRate, fillMask } from "./dropout.ts";
-import { headFeeds, headTargets } from "./head.ts";
+import { headRuns, headTargets } from "./head.ts";
 import type { Keeping } from "./kept.ts";
+import { type Packing, packTogether, segmentFeeds } from "./packing.ts";
 import { Pool } from "./pool.ts";
 import { largestWeight } from "./saturation.ts";
+import { type Shape, Shapes } from "./shapes.ts";
 import {
-  blockBackward,
-  blockForward,
-  blockKept,
-  blockMasks,
   blockObserved,
   embeddingBackward,
   embeddingForward,
@@ -37,6 +35,7 @@ import {
   type Setup,
   trainsEmbedding,
 } from "./stages.ts";
+import { type Storage, type StoredGroup, storedGroups, storeLayer } from "./stored.ts";
 import { addInto, type Trained } from "./trained.ts";
 
 /** What an engine is made of. */
@@ -49,9 +48,15 @@ export type EngineOptions = {
   readonly label_smoothing?: number;
   /** How frozen products are computed, f32 when not given; `int8` asks for `prepare`. */
   readonly compute?: Compute;
+  /** How frozen weights are held where products are f32; f32 when not given. */
+  readonly storage?: Storage;
   /** What forward passes keep for backward passes, and in how many of the last blocks; nothing when not given. */
   readonly keeping?: Keeping;
   readonly kept_layers?: number;
+  /** Programs are held for batches of several shapes as long as these have so many rows together; 0 when not given. */
+  readonly held_rows?: number;
+  /** Whether short sequences share a row; not when not given. */
+  readonly packing?: Packing | null;
   /** Whether weights of blocks are read anew for every run instead of held. */
   readonly streams?: boolean;
   /** An engine on the same base, whose base weights are used as they are there. */
@@ -60,6 +65,14 @@ export type EngineOptions = {
 };
 
 export type Compute = "f32" | "int8";
+
+/** A batch on its way through the network: its programs, hidden states, and the seed of its dropout. */
+type Run = {
+  readonly batch: Batch;
+  readonly held: Shape;
+  readonly states: readonly Buffer[];
+  readonly seed: number | null;
+};
 
 /** A network on a device, ready to be trained or measured; it owns its buffers and programs until `dispose`. */
 export class Engine {
@@ -74,13 +87,10 @@ export class Engine {
   /** What is fed of an adapter to each block. */
   readonly #own = new Map<number, Buffers>();
   readonly #gradients = new Map<string, Buffer>();
+  /** Programs of the head, which serve batches of every shape. */
   readonly #programs: Programs;
+  readonly #shapes: Shapes;
   readonly #pool = new Pool();
-  /** Masks that a held block program takes, and what it keeps. */
-  readonly #masks = new Map<string, readonly Parameter[]>();
-  readonly #kept = new Map<string, readonly Parameter[]>();
-  /** Batch and length of the programs that are held: their working memory is as large as the batch. */
-  #held = "";
   /** Whether all gradients are zero. */
   #clear = true;
 
@@ -89,9 +99,10 @@ export class Engine {
     this.model = model;
     this.#options = options;
     this.#programs = new Programs(device);
+    this.#shapes = new Shapes(device, options.held_rows ?? 0);
     const setup: Setup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
     const same = like && !options.streams ? like : undefined;
-    this.#setup = same ? { ...setup, frozen: same.#setup.frozen ?? [] } : setup;
+    this.#setup = { ...setup, frozen: same ? (same.#setup.frozen ?? []) : this.#stored(setup) };
     this.#weights = same
       ? same.#weights
       : new BlockWeights({ ...model, read, parameters: model.blockParameters });
@@ -101,6 +112,11 @@ export class Engine {
     }
     if (like === undefined && !this.#readsLater()) this.#holdAll();
     for (const [name, array] of adapter?.arrays ?? []) this.#add(name, array, trainable === "adapter");
+  }
+
+  #stored(setup: Setup): readonly StoredGroup[] {
+    const { storage = "f32", streams } = this.#options;
+    return streams || storage === "f32" ? [] : storedGroups(frozenGroups(setup), storage);
   }
 
   #readsLater(): boolean {
@@ -115,11 +131,13 @@ export class Engine {
     this.#gradients.set(name, createBuffer("float32", array.shape, gradient));
   }
 
-  /** Reads the blocks' weights as f32. */
+  /** Reads the blocks' weights, as they are to be held. */
   #holdAll(): void {
     const { model, trainable } = this.#setup;
+    const groups = this.#stored(this.#setup);
     for (let layer = 0; layer < model.num_hidden_layers; layer++) {
-      const buffers = this.#weights.read(layer);
+      const buffers = storeLayer(this.#weights.read(layer), groups);
+      if (groups.length > 0) collectGarbage();
       this.#weights.hold(layer, buffers);
       if (trainable !== "all") continue;
       for (const [name, { shape, data }] of Object.entries(buffers)) {
@@ -174,9 +192,10 @@ export class Engine {
     this.#holdAll();
   }
 
-  /** Sequences as batches of at most `rows` each. */
+  /** Sequences as batches of at most `rows` each, or several in one row. */
   pack(sequences: readonly Sequence[], rows: number): Batch[] {
-    return packBatches(sequences, rows);
+    const { packing } = this.#options;
+    return packing ? packTogether(sequences, packing) : packBatches(sequences, rows);
   }
 
   /**
@@ -184,34 +203,33 @@ export class Engine {
    * Dropout follows from `seed`.
    */
   async accumulate(batch: Batch, seed: number = 0, observe?: Observer): Promise<number> {
-    const states = await this.#forward(batch, seed, observe);
-    const rows = batch.ids.length;
-    const shape = [rows, this.model.hidden_size];
+    const held = await this.#shapes.of(batch.extent);
+    const states = await this.#forward({ batch, held, seed }, observe);
+    const shape = [batch.ids.length, this.model.hidden_size];
     const [dy, dx] = [this.#pool.get("gradient 0", shape), this.#pool.get("gradient 1", shape)];
     (dy.data as Float32Array).fill(0);
-    const head = await this.#programs.get("headBackward", () =>
-      headBackward(this.#setup, this.#headExtent(rows)),
-    );
+    const head = await this.#programs.get("headBackward", () => headBackward(this.#setup, this.#headExtent));
     let nll = 0;
-    for (const chunk of headFeeds(batch, this.#targets, batch.weights)) {
-      const out = await head.run({ ...this.#outerFeeds(), x: states.at(-1)!, ...chunk.feeds });
+    for (const chunk of headRuns({ batch, states: states.at(-1)!, size: this.#targets })) {
+      const out = await head.run({ ...this.#outerFeeds(), ...chunk.feeds });
       nll += sum(out.nll!.data as Float32Array);
-      addInto(dy.data as Float32Array, out.dx!.data as Float32Array);
+      chunk.scatter(out.dx!, dy);
       this.#collect(out, "");
     }
-    await this.#backward({ batch, states, seed }, [dy, dx]);
+    await this.#backward({ batch, held, states, seed }, [dy, dx]);
     this.#clear = false;
     return nll;
   }
 
   /** Negative log-likelihood of each target of a batch, unweighted, in nats, in the order of `batch.labels`. */
   async evaluate(batch: Batch): Promise<Float32Array> {
-    const states = await this.#forward(batch, null);
-    const extent = this.#headExtent(batch.ids.length);
-    const head = await this.#programs.get("headForward", () => headForward(this.#setup, extent));
+    const held = await this.#shapes.of(batch.extent);
+    const states = await this.#forward({ batch, held, seed: null });
+    const head = await this.#programs.get("headForward", () => headForward(this.#setup, this.#headExtent));
     const nll = new Float32Array(batch.rows.length);
-    for (const chunk of headFeeds(batch, this.#targets)) {
-      const out = await head.run({ ...this.#outerFeeds(), x: states.at(-1)!, ...chunk.feeds });
+    const plain = { ...batch, weights: batch.weights.map(() => 1) };
+    for (const chunk of headRuns({ batch: plain, states: states.at(-1)!, size: this.#targets })) {
+      const out = await head.run({ ...this.#outerFeeds(), ...chunk.feeds });
       nll.set((out.nll!.data as Float32Array).subarray(0, chunk.count), chunk.start);
     }
     return nll;
@@ -233,30 +251,28 @@ export class Engine {
   /** Lets go of programs and of working memory. */
   async #release(): Promise<void> {
     await this.#programs.dispose();
-    this.#masks.clear();
-    this.#kept.clear();
+    await this.#shapes.dispose();
     this.#pool.clear();
-    this.#held = "";
     collectGarbage();
   }
 
   /** Hidden states before each block and after the last; no seed is no dropout and nothing kept. */
-  async #forward(batch: Batch, seed: number | null, observe?: Observer): Promise<readonly Buffer[]> {
-    await this.#hold(batch);
+  async #forward(run: Omit<Run, "states">, observe?: Observer): Promise<readonly Buffer[]> {
+    const { batch, held } = run;
     const rows = batch.ids.length;
     const shape = [rows, this.model.hidden_size];
     const layers = this.model.num_hidden_layers;
     const states = Array.from({ length: layers + 1 }, (_, i) => this.#pool.get(`state ${i}`, shape));
     const ids = createBuffer("int64", [rows], batch.ids);
-    const embedding = await this.#programs.get("embeddingForward", () => embeddingForward(this.#setup, rows));
+    const embedding = await held.programs.get("embeddingForward", () => embeddingForward(this.#setup, rows));
     await embedding.run({ ...this.#outerFeeds(), ids }, { y: states[0]! });
     for (let layer = 0; layer < layers; layer++) {
       const into = { y: states[layer + 1]! };
       if (observe) {
-        await this.#observe({ batch, layer, into, x: states[layer]! }, observe);
+        await this.#observe({ held, layer, into, x: states[layer]! }, observe);
         if (dropoutRate(this.#setup.adapter) === 0) continue;
       }
-      const { program, feeds, kept } = await this.#block("forward", batch, { layer, seed });
+      const { program, feeds, kept } = await this.#block("forward", run, layer);
       await program.run({ ...feeds, x: states[layer]! }, { ...into, ...kept });
     }
     return states;
@@ -264,23 +280,21 @@ export class Engine {
 
   /** Runs a block without its dropout and lets what goes through it be looked at. */
   async #observe(
-    { batch, layer, into, x }: { batch: Batch; layer: number; into: Buffers; x: Buffer },
+    { held, layer, into, x }: { held: Shape; layer: number; into: Buffers; x: Buffer },
     observe: Observer,
   ): Promise<void> {
-    const program = await this.#programs.get("observed", () =>
-      blockObserved(this.#setup, batch.extent, frozenGroups(this.#setup)),
+    const program = await held.programs.get("observed", () =>
+      blockObserved(this.#setup, held.extent, frozenGroups(this.#setup)),
     );
     const weights = this.#weights.feeds(layer);
     observe(layer, weights, await program.run({ ...weights, ...this.#ownFeeds(layer), x }, into));
   }
 
-  async #backward(
-    { batch, states, seed }: { batch: Batch; states: readonly Buffer[]; seed: number },
-    ping: readonly [Buffer, Buffer],
-  ): Promise<void> {
+  async #backward(run: Run, ping: readonly [Buffer, Buffer]): Promise<void> {
+    const { batch, held, states } = run;
     let [dy, dx] = ping;
     for (let layer = this.model.num_hidden_layers - 1; layer >= 0; layer--) {
-      const { program, feeds, kept } = await this.#block("backward", batch, { layer, seed });
+      const { program, feeds, kept } = await this.#block("backward", run, layer);
       const into = { ...this.#gradientOutputs(layer), dx };
       const out = await program.run({ ...feeds, ...kept, x: states[layer]!, dy }, into);
       if (!this.#clear) this.#collect(out, this.model.blockPrefix(layer));
@@ -289,7 +303,7 @@ export class Engine {
     if (!trainsEmbedding(this.#setup)) return;
     const rows = batch.ids.length;
     // ScatterND adds without a lock: with threads, an id that occurs twice can lose a sum.
-    const embedding = await this.#programs.get(
+    const embedding = await held.programs.get(
       "embeddingBackward",
       () => embeddingBackward(this.#setup, rows),
       1,
@@ -301,28 +315,24 @@ export class Engine {
   /** The program of a layer's block, which layers of one variant share, what it is fed, and what is kept between two. */
   async #block(
     pass: "forward" | "backward",
-    { extent }: Batch,
-    { layer, seed }: { layer: number; seed: number | null },
+    { held, batch, seed }: Omit<Run, "states">,
+    layer: number,
   ): Promise<{ program: Executable; feeds: Buffers; kept: Buffers }> {
     const variant = blockVariant(this.model, this.#setup.adapter, layer);
     const rate = seed === null ? 0 : dropoutRate(this.#setup.adapter);
     const keeping = seed === null ? "nothing" : this.#keepingOf(layer);
-    const place = { layer, drops: rate > 0, keeping };
-    const build = { forward: blockForward, backward: blockBackward }[pass];
-    const key = `${place.drops} ${keeping} ${variant}`;
-    const program = await this.#programs.get(`${pass} ${key}`, () => build(this.#setup, extent, place));
-    if (!this.#masks.has(key)) this.#masks.set(key, blockMasks(this.#setup, extent, place));
-    if (!this.#kept.has(key)) this.#kept.set(key, blockKept(this.#setup, extent, place));
-    const masks = this.#masks.get(key)!.map(({ name, shape }, i) => {
+    const block = await held.block(pass, this.#setup, { layer, drops: rate > 0, keeping, variant });
+    const masks = block.masks.map(({ name, shape }, i) => {
       const buffer = this.#pool.get(name, shape);
       fillMask(buffer.data as Float32Array, rate, [seed!, layer, i]);
       return [name, buffer] as const;
     });
-    const kept = this.#kept
-      .get(key)!
-      .map(({ name, shape }) => [name, this.#pool.get(`${layer} ${name}`, shape)] as const);
-    const feeds = { ...this.#weights.feeds(layer), ...this.#ownFeeds(layer), ...Object.fromEntries(masks) };
-    return { program, feeds, kept: Object.fromEntries(kept) };
+    const kept = block.kept.map(
+      ({ name, shape }) => [name, this.#pool.get(`${layer} ${name}`, shape)] as const,
+    );
+    const own = { ...this.#weights.feeds(layer), ...this.#ownFeeds(layer), ...segmentFeeds(batch) };
+    const feeds = { ...own, ...Object.fromEntries(masks) };
+    return { program: block.program, feeds, kept: Object.fromEntries(kept) };
   }
 
   #keepingOf(layer: number): Keeping {
@@ -330,23 +340,12 @@ export class Engine {
     return layer >= this.model.num_hidden_layers - kept_layers ? keeping : "nothing";
   }
 
-  /** Lets go of programs of another shape. */
-  async #hold({ extent }: Batch): Promise<void> {
-    const key = `${extent.batch} ${extent.length}`;
-    if (this.#held !== key) {
-      await this.#programs.dispose();
-      this.#masks.clear();
-      this.#kept.clear();
-    }
-    this.#held = key;
-  }
-
   get #targets(): number {
     return headTargets(this.model.vocab_size);
   }
 
-  #headExtent(rows: number): { rows: number; targets: number } {
-    return { rows, targets: this.#targets };
+  get #headExtent(): { rows: number; targets: number } {
+    return { rows: this.#targets, targets: this.#targets };
   }
 
   /** The adapter's arrays of a block, by their names within it. */

@@ -10,8 +10,15 @@ import { areFinite } from "./trained.ts";
 /** What to call a sequence in a message, such as its commit and path. */
 export type NameOf = (index: number) => string;
 
+/** What sequences must fit: ids below `vocab_size` and, where `end` is known, that id after every answer. */
+type Fit = { readonly vocab_size: number; readonly end?: number | undefined };
+
 /** Throws for sequences that cannot be trained on. */
-export function requireTrainable(sequences: readonly Sequence[], vocab_size: number, nameOf: NameOf): void {
+export function requireTrainable(
+  sequences: readonly Sequence[],
+  { vocab_size, end }: Fit,
+  nameOf: NameOf,
+): void {
   if (sequences.length === 0)
     throw new UserError("Expected training examples, found none that fit; see history");
   const empty = sequences.findIndex((sequence) => targetCount(sequence) === 0);
@@ -30,6 +37,18 @@ export function requireTrainable(sequences: readonly Sequence[], vocab_size: num
         "the tokenizer belongs to another model: give a --model with its own",
     );
   }
+  if (end !== undefined) requireEnds(sequences, end, nameOf);
+}
+
+/** An answer that is cut off teaches never to stop. */
+function requireEnds(sequences: readonly Sequence[], end: number, nameOf: NameOf): void {
+  const isCut = ({ ids }: Sequence) => ids.at(-1) !== end;
+  const first = sequences.findIndex(isCut);
+  if (first < 0) return;
+  throw new UserError(
+    `Expected the token ${end} at the end of every answer, found ${sequences.filter(isCut).length} of ${sequences.length} answers cut off, the first is ${nameOf(first)}; ` +
+      "give a larger --max_length, or make the dataset again",
+  );
 }
 
 /** What a step came to. */

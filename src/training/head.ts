@@ -1,7 +1,7 @@
 // How targets go through the head: so many at a time that their logits stay small, whatever the vocabulary. The same for
 // every kind of network.
 
-import { createBuffer } from "../runtime/device.ts";
+import { type Buffer, createBuffer } from "../runtime/device.ts";
 import type { Batch } from "./batch.ts";
 
 /** Logits of one run of the head stay under this many values: 16 MB of f32. */
@@ -30,5 +30,40 @@ export function* headFeeds(batch: Batch, size: number, given?: readonly number[]
       weights: createBuffer("float32", [size], weights),
     };
     yield { start, count, feeds };
+  }
+}
+
+type HeadWork = {
+  readonly batch: Batch;
+  /** [rows of the batch, hidden size]. */
+  readonly states: Buffer;
+  /** Targets of one run. */
+  readonly size: number;
+};
+
+/**
+ * The same with the rows that belong to the targets taken out beforehand, so that one program of `size` rows serves
+ * batches of every shape; `scatter` adds what flows back to those rows to the gradient of all.
+ */
+export function* headRuns({ batch, states, size }: HeadWork) {
+  const width = states.shape[1]!;
+  const from = states.data as Float32Array;
+  const own = BigInt64Array.from({ length: size }, (_, i) => BigInt(i));
+  for (const { start, count, feeds } of headFeeds(batch, size, batch.weights)) {
+    const x = new Float32Array(size * width);
+    for (let i = 0; i < count; i++) {
+      const at = batch.rows[start + i]! * width;
+      x.set(from.subarray(at, at + width), i * width);
+    }
+    const scatter = (dx: Buffer, into: Buffer) => {
+      const [values, sum] = [dx.data as Float32Array, into.data as Float32Array];
+      for (let i = 0; i < count; i++) {
+        const at = batch.rows[start + i]! * width;
+        for (let k = 0; k < width; k++) sum[at + k]! += values[i * width + k]!;
+      }
+    };
+    const rows = createBuffer("int64", [size], own);
+    const picked = { ...feeds, x: createBuffer("float32", [size, width], x), target_rows: rows };
+    yield { start, count, feeds: picked, scatter };
   }
 }

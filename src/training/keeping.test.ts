@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseAdapter } from "../adapters/options.ts";
 import { createModel } from "../models/table.ts";
-import { type Keeper, planKeeping } from "./keeping.ts";
+import { type Keeper, planKeeping, planShapes } from "./keeping.ts";
 import { planTraining, predictMemory } from "./plan.ts";
 
 const model = createModel({
@@ -33,6 +33,14 @@ test("more room keeps more, and what is kept fits", () => {
     before = kept;
   }
   assert.equal(planKeeping(keeper, plan, plan.memory + 9e8).keeping, "all");
+});
+
+test("where memory is left programs of more shapes are held, twice as many rows at most", () => {
+  const plan = planTraining(shape, wish);
+  const rows = (left: number) => planShapes(keeper, plan, plan.memory + left);
+  assert.deepEqual([rows(-1e8), rows(0), rows(4e9)], [512, 512, 1024]);
+  assert.ok(rows(3e7) > 512 && rows(3e7) < 1024, `${rows(3e7)}`);
+  assert.equal(planShapes(keeper, { ...plan, arena: false }, 0), 1024);
 });
 
 test("rounded weights take less than f32 ones, rounding takes some of it back", () => {

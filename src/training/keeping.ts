@@ -23,13 +23,14 @@ export type Keeper = {
 };
 
 /** What programs of both kinds, those that keep and those that compute again, hold beyond those of one kind. */
-const BOTH_KINDS = 0.65;
+export const BOTH_KINDS = 0.65;
+
+export const NOTHING_KEPT: KeptPlan = { keeping: "nothing", kept_layers: 0, kept: 0 };
 
 /** As much as `limit` bytes leave room for beside what is planned: all of every block is best, then less of each. */
 export function planKeeping(keeper: Keeper, plan: Plan, limit: number): KeptPlan {
   const layers = keeper.shape.model.num_hidden_layers;
   const room = limit - plan.memory;
-  const nothing: KeptPlan = { keeping: "nothing", kept_layers: 0, kept: 0 };
   const all = bytesKept(keeper, plan, "all");
   if (all * layers <= room) return { keeping: "all", kept_layers: layers, kept: all * layers };
   const linear = bytesKept(keeper, plan, "linear");
@@ -37,7 +38,22 @@ export function planKeeping(keeper: Keeper, plan: Plan, limit: number): KeptPlan
   const extent = { batch: plan.batch, length: bucketOf(plan.max_length), arena: plan.arena };
   const more = BOTH_KINDS * 4 * decoderNumbers(keeper.shape, extent).working;
   const kept_layers = Math.floor((room - more) / linear);
-  return kept_layers < 1 ? nothing : { keeping: "linear", kept_layers, kept: more + linear * kept_layers };
+  return kept_layers < 1
+    ? NOTHING_KEPT
+    : { keeping: "linear", kept_layers, kept: more + linear * kept_layers };
+}
+
+/** Programs for batches of other shapes are held while these have so many times the rows of the largest together. */
+const SHAPES = 2;
+
+/** Rows of all shapes whose programs may be held at a time, within what is left of `limit`. */
+export function planShapes({ shape }: Keeper, plan: Plan, limit: number): number {
+  const extent = { batch: plan.batch, length: bucketOf(plan.max_length), arena: plan.arena };
+  const rows = extent.batch * extent.length;
+  // Without the arena working memory is given back after every run.
+  if (!plan.arena) return SHAPES * rows;
+  const each = (4 * decoderNumbers(shape, extent).working) / rows;
+  return Math.min(SHAPES * rows, rows + Math.max(0, Math.floor((limit - plan.memory) / each)));
 }
 
 /** Bytes that one block keeps of a batch of the longest sequences. */

@@ -27,18 +27,23 @@ export type Network = {
   dispose(): Promise<void>;
 };
 
-export type NetworkOptions = Omit<EngineOptions, "model"> & {
+export type NetworkOptions = Omit<EngineOptions, "model" | "like"> & {
   readonly model: AnyModel;
   readonly adapter: Adapter | null;
+  /** One on the same base, whose base weights are used as they are there, where the kind can. */
+  readonly like?: Network;
 };
 
 /** The network of a model. */
-export function openNetwork({ model, ...options }: NetworkOptions): Network {
+export function openNetwork({ model, like, ...options }: NetworkOptions): Network {
   switch (model.kind) {
     case "decoder":
-      return new Engine({ model, ...options });
+      return new Engine({ model, ...options, ...(like instanceof Engine ? { like } : {}) });
     case "encoder-decoder":
-      return new EncoderDecoderEngine({ model, ...options });
+      return new EncoderDecoderEngine({
+        ...{ model, ...options },
+        ...(like instanceof EncoderDecoderEngine ? { like } : {}),
+      });
     case "two-stream":
       return new XLNetEngine({ model, ...options });
   }

@@ -64,9 +64,25 @@ const scaleOptions = {
     type: "integer",
     default: null,
     help: "Tokens of prompt and answer together at most; longer files are shown as windows",
-    unset: "what memory allows, 512 at most",
+    unset: "max_in_len and max_out_len, else what memory allows, 512 at most",
     value: "N",
     least: 16,
+  },
+  max_in_len: {
+    type: "integer",
+    default: null,
+    help: "Tokens of the prompt at most",
+    unset: "three quarters of max_length, or what max_out_len leaves of it",
+    value: "N",
+    least: 16,
+  },
+  max_out_len: {
+    type: "integer",
+    default: null,
+    help: "Tokens of the answer at most; longer ones are left out",
+    unset: "what the prompt leaves of max_length",
+    value: "N",
+    least: 2,
   },
   per_device_train_batch_size: {
     type: "integer",
@@ -169,6 +185,19 @@ export const trainOptions = {
     help: "Products of frozen weights, while training: on eight-bit integers where a check on a few examples passes",
     value: "NAME",
   },
+  storage: {
+    type: "string",
+    default: "f32",
+    choices: ["f32", "int8", "int4"],
+    help: "Frozen weights of a decoder in memory, while training: in blocks of 32 with so many bits a weight",
+    value: "NAME",
+  },
+  packing: {
+    type: "boolean",
+    default: null,
+    help: "Several short examples in one sequence, each on its own: the same loss and gradient, sooner",
+    unset: "where three of usual length fit into one of max_length",
+  },
   explain_plan: {
     type: "boolean",
     default: false,
@@ -225,11 +254,17 @@ export function resolveOptions(
   return {
     ...options,
     kind,
+    max_length: options.max_length ?? lengthOf(options),
     learning_rate: options.learning_rate ?? rate,
     per_device_train_batch_size: options.per_device_train_batch_size ?? fallback.per_device_train_batch_size,
     gradient_accumulation_steps: options.gradient_accumulation_steps ?? fallback.gradient_accumulation_steps,
     early_stopping_patience: options.early_stopping_patience ?? fallback.early_stopping_patience,
   };
+}
+
+/** Prompt and answer together, where the prompt's length was said; without the answer's it is three quarters. */
+function lengthOf({ max_in_len, max_out_len }: TrainOptions): number | null {
+  return max_in_len === null ? null : max_in_len + (max_out_len ?? Math.ceil(max_in_len / 3));
 }
 
 /** Passes by number of examples, as [below, passes]. */

@@ -12,6 +12,7 @@ import type { Compute } from "./engine.ts";
 import { headTargets } from "./head.ts";
 import { CHANNELS } from "./int8.ts";
 import type { OptimizerName } from "./optimizer.ts";
+import type { Storage } from "./stored.ts";
 import { predictStreamsNumbers } from "./xlnet-plan.ts";
 
 export type Shape = {
@@ -23,6 +24,10 @@ export type Shape = {
   readonly whole?: number;
   /** How frozen products are computed; f32 when not given. */
   readonly compute?: Compute;
+  /** How frozen weights are held where their products are f32; f32 when not given. */
+  readonly storage?: Storage;
+  /** Tokens that an encoder reads at most, of those of an example; half to three quarters when not given. */
+  readonly max_in_len?: number | null;
   /** Numbers that the optimizer keeps for each trained one, about; 2 when not given. */
   readonly moments?: number;
 };
@@ -52,7 +57,7 @@ export function predictMemory(shape: Shape, { batch, length, arena }: Extent): n
   return PROCESS + BYTES * numbers.reduce((sum, part) => sum + part, 0);
 }
 
-/** What the check of rounded products leaves behind, in numbers of f32. */
+/** What the check of rounded products leaves behind, in numbers of f32; more of large layers. */
 const ROUNDING = 24e6;
 
 export type Extent = { readonly batch: number; readonly length: number; readonly arena: boolean };
@@ -64,6 +69,7 @@ export function decoderNumbers(
 ): Record<"weights" | "state" | "hidden" | "working", number> {
   const rows = batch * length;
   const rounded = shape.adapter && shape.compute === "int8";
+  const storage = shape.adapter && !rounded ? (shape.storage ?? "f32") : "f32";
   const widest = Math.max(...model.linears.map(({ shape: [out] }) => out!));
   const block = 1.4 * rows * (14 * model.hidden_size + 10 * widest);
   const scores = batch * model.attention.num_attention_heads * length * scoresPerRow(length);
@@ -71,11 +77,13 @@ export function decoderNumbers(
   // The gradient of an embedding is made whole, twice where the head is tied to it.
   const dense = 3 * (shape.adapter ? (shape.whole ?? 0) : model.vocab_size * model.hidden_size);
   return {
-    weights: weightNumbers(model, rounded),
+    weights: rounded ? roundedNumbers(model) : heldNumbers(model, storage),
     // A gradient and moments for each trained number; an adapter's numbers themselves come on top of the weights.
     state: shape.trained * ((shape.adapter ? 2 : 1) + (shape.moments ?? 2)),
     hidden: rows * model.hidden_size * (model.num_hidden_layers + 3),
-    working: (block + scores + head + dense) * (arena ? 1.1 : 0.8) + (rounded ? ROUNDING : 0),
+    working:
+      (block + scores + head + dense) * (arena ? 1.1 : 0.8) +
+      roundingNumbers(model, rounded ? "int8" : storage),
   };
 }
 
@@ -84,12 +92,29 @@ function scoresPerRow(length: number): number {
   return length > 1024 ? 10 * 128 : 3 * length;
 }
 
-/** Numbers of f32 that the weights take: rounded, a linear layer's take half for both directions and a few columns. */
-function weightNumbers(model: Model, rounded: boolean): number {
-  const all = everyParameter(model).reduce((n, { shape }) => n + sizeOf(shape), 0);
-  if (!rounded) return all;
+/** Numbers of f32 that rounded weights take: a linear layer's half for both directions and a few columns. */
+function roundedNumbers(model: Model): number {
   const saved = model.linears.reduce((n, { shape }) => n + sizeOf(shape) / 2 - CHANNELS * shape[0]!, 0);
-  return all - model.num_hidden_layers * saved;
+  return allNumbers(model) - model.num_hidden_layers * saved;
+}
+
+/** The same of weights in blocks, of which a program turns back one product's at a time. */
+function heldNumbers(model: Model, storage: Storage): number {
+  const linear = model.linears.reduce((n, { shape }) => n + sizeOf(shape), 0);
+  return allNumbers(model) - model.num_hidden_layers * linear * (1 - STORED[storage]);
+}
+
+function allNumbers(model: Model): number {
+  return everyParameter(model).reduce((n, { shape }) => n + sizeOf(shape), 0);
+}
+
+/** Numbers of f32 for each weight. */
+const STORED: Readonly<Record<Storage, number>> = { f32: 1, int8: 36 / 32 / 4, int4: 24 / 32 / 4 };
+
+/** What rounding leaves behind: the layer that was rounded last, and what a program turned back. */
+function roundingNumbers(model: Model, form: Storage): number {
+  if (form === "f32") return 0;
+  return Math.max(ROUNDING, 4 * model.linears.reduce((n, { shape }) => n + sizeOf(shape), 0));
 }
 
 /** What a plan needs to know of a model and what is trained of it: `null` is every weight. */

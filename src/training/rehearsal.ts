@@ -1,6 +1,6 @@
-// How long a run will take, found by doing a little of it: batches of a few lengths are trained on and timed, the
-// optimizer is timed on gradients of zero, and the run's own windows are added up from that. Nothing that is trained
-// changes.
+// How long a run will take, found by doing a little of it: a few of the run's own batches, short to long, are trained
+// on and timed, the optimizer is timed on gradients of zero, and all the run's batches are added up from that. Nothing
+// that is trained changes.
 
 import type { Batch, Sequence } from "./batch.ts";
 import type { Network } from "./network.ts";
@@ -32,7 +32,7 @@ type Parts = {
   readonly prepared?: number;
 };
 
-/** Lengths that are tried, as shares of all sequences by length; the longest shows what memory it takes. */
+/** Batches that are tried, as shares of all by length; the longest shows what memory it takes. */
 const TRIED = [0.1, 0.5, 0.9, 1] as const;
 /** Windows that stand for all. */
 const WINDOWS = 200;
@@ -46,27 +46,49 @@ type Timing = { readonly samples: readonly Sample[]; readonly switching: number 
 /** Estimates a run. */
 export async function rehearse(parts: Parts): Promise<Rehearsed> {
   const { engine, sequences, options, prepared = 0 } = parts;
-  const timing = await timeBatches(parts, (batch) => engine.accumulate(batch));
+  const total = totalSteps(options, sequences.length);
+  const windows = windowsOf(parts, total);
+  const timing = await timeBatches(parts, windows.tried, (batch) => engine.accumulate(batch));
   engine.clearGradients();
   const stepping = await steppingCost(parts);
-  const total = totalSteps(options, sequences.length);
-  const windows = Math.min(WINDOWS, total ?? WINDOWS);
-  const window = windowCost(parts, timing, windows);
   const plan = planValidation(parts, total);
   const held = plan.sequences.length;
   const each = held === 0 ? 0 : await validationCost(parts, plan.sequences);
-  const step = window.seconds + stepping;
+  const step = secondsOfAll(windows.batches, timing) / windows.count + stepping;
   const steps = total ?? Math.max(1, Math.round((0.95 * options.time! - prepared) / step));
   const validations = held === 0 ? 0 : plan.every === null ? 10 : 1 + Math.ceil(steps / plan.every);
   const seconds = prepared + steps * step + (plan.every === null ? 0 : validations * each);
+  const tokens = windows.tokens / windows.count;
   return {
     steps,
     seconds: total === null ? options.time! : seconds,
-    tokens: Math.round(steps * window.tokens),
-    tokens_per_second: window.tokens / step,
+    tokens: Math.round(steps * tokens),
+    tokens_per_second: tokens / step,
     validations,
     held_out: held,
   };
+}
+
+type Windows = {
+  readonly count: number;
+  readonly tokens: number;
+  readonly batches: readonly Batch[];
+  /** Those that are worth a try. */
+  readonly tried: readonly Batch[];
+};
+
+/** The windows of a run, as it will pack them: all of a short run, the first of a long one. */
+function windowsOf({ engine, sequences, options, batch: rows }: Parts, total: number | null): Windows {
+  const count = Math.min(WINDOWS, total ?? WINDOWS);
+  const members = Array.from({ length: count }, (_, step) =>
+    windowAt(options, sequences.length, step).map((index) => sequences[index]!),
+  );
+  const batches = members.flatMap((window) => engine.pack(window, rows));
+  const tokens = members.flat().reduce((n, { ids }) => n + ids.length, 0);
+  // What comes later in a long run may be longer than all that comes first.
+  const longest = sequences.reduce((a, b) => (b.ids.length > a.ids.length ? b : a));
+  const later = count === total ? [] : engine.pack(Array<Sequence>(rows).fill(longest), rows);
+  return { count, tokens, batches, tried: [...batches, ...later] };
 }
 
 /** Seconds of the optimizer. Its state stays in memory meanwhile, so that the process becomes as large as the run. */
@@ -80,24 +102,22 @@ async function steppingCost({ engine: { trained }, options }: Parts): Promise<nu
 }
 
 async function timeBatches(
-  { engine, sequences, batch: rows, signal }: Parts,
+  { signal }: Parts,
+  batches: readonly Batch[],
   run: (batch: Batch) => Promise<unknown>,
 ): Promise<Timing> {
-  const sorted = [...sequences].sort((a, b) => a.ids.length - b.ids.length);
+  const sorted = [...batches].sort((a, b) => a.size - b.size);
   const samples: Sample[] = [];
-  let shortest: Batch | undefined;
   for (const share of TRIED) {
-    const middle = Math.min(sorted.length - 1, Math.floor(share * sorted.length));
-    const members = Array.from({ length: rows }, (_, i) => sorted[Math.max(0, middle - i)]!);
-    const [batch] = engine.pack(members, rows);
-    if (samples.some(({ length }) => length === batch!.size)) continue;
+    const batch = sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+    if (samples.some(({ length }) => length === batch.size)) continue;
     signal.throwIfAborted();
-    const first = await secondsOf(() => run(batch!));
-    const again = Math.min(await secondsOf(() => run(batch!)), await secondsOf(() => run(batch!)));
-    samples.push({ length: batch!.size, first: Math.max(first, again), again });
-    shortest ??= batch!;
+    const first = await secondsOf(() => run(batch));
+    const again = Math.min(await secondsOf(() => run(batch)), await secondsOf(() => run(batch)));
+    samples.push({ length: batch.size, first: Math.max(first, again), again });
   }
-  const back = samples.length > 1 ? await secondsOf(() => run(shortest!)) : 0;
+  const shortest = sorted.find(({ size }) => size === samples[0]!.length)!;
+  const back = samples.length > 1 ? await secondsOf(() => run(shortest)) : 0;
   const { first, again } = samples[0]!;
   const switching = first > again ? Math.min(1, Math.max(0, back - again) / (first - again)) : 0;
   return { samples, switching };
@@ -109,17 +129,9 @@ async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** Mean seconds and ids of an optimizer step, without the optimizer. */
-function windowCost({ engine, sequences, options, batch }: Parts, timing: Timing, windows: number) {
+function secondsOfAll(batches: readonly Batch[], timing: Timing): number {
   const secondsOf = follower(timing);
-  let seconds = 0;
-  let tokens = 0;
-  for (let step = 0; step < windows; step++) {
-    const members = windowAt(options, sequences.length, step).map((index) => sequences[index]!);
-    tokens += members.reduce((n, { ids }) => n + ids.length, 0);
-    for (const { size } of engine.pack(members, batch)) seconds += secondsOf(size);
-  }
-  return { seconds: seconds / windows, tokens: tokens / windows };
+  return batches.reduce((seconds, { size }) => seconds + secondsOf(size), 0);
 }
 
 /** Gives the seconds of one batch after another: a length costs more the first time, and when another came before. */
@@ -134,10 +146,11 @@ function follower({ samples, switching }: Timing): (length: number) => number {
   };
 }
 
-/** Between two measured lengths the time is taken to grow evenly; `share` is that of compiling. */
+/** Between two measured lengths, and above them, the time is taken to grow evenly; `share` is that of compiling. */
 function secondsAt(samples: readonly Sample[], length: number, share: number): number {
-  const above = samples.findIndex((sample) => sample.length >= length);
-  const b = samples[Math.max(0, above)]!;
+  const found = samples.findIndex((sample) => sample.length >= length);
+  const above = found < 0 ? samples.length - 1 : found;
+  const b = samples[above]!;
   // Of a length below the measured ones compiling takes as long.
   const a = above > 0 ? samples[above - 1]! : { length: 0, first: b.first - b.again, again: 0 };
   const part = (length - a.length) / (b.length - a.length);
@@ -146,8 +159,6 @@ function secondsAt(samples: readonly Sample[], length: number, share: number): n
 }
 
 async function validationCost(parts: Parts, held: readonly Sequence[]): Promise<number> {
-  const { engine } = parts;
-  const measured = { ...parts, sequences: held, batch: 1 };
-  const secondsOf = follower(await timeBatches(measured, (batch) => engine.evaluate(batch)));
-  return engine.pack(held, 1).reduce((seconds, { size }) => seconds + secondsOf(size), 0);
+  const batches = parts.engine.pack(held, 1);
+  return secondsOfAll(batches, await timeBatches(parts, batches, (batch) => parts.engine.evaluate(batch)));
 }

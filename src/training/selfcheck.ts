@@ -8,7 +8,6 @@ import type { AnyModel } from "../models/encoder-decoder.ts";
 import type { DeviceOptions } from "../runtime/device.ts";
 import type { WeightSource } from "../weights/source.ts";
 import type { Sequence } from "./batch.ts";
-import { Engine } from "./engine.ts";
 import { type Network, openNetwork } from "./network.ts";
 
 export type SavedCheck = {
@@ -33,8 +32,8 @@ export async function checkSaved(check: SavedCheck): Promise<void> {
   for (const folder of folders) {
     const adapter: Adapter = openAdapter(folder, { model, read });
     // On the same base weights, in the form that they were trained on.
-    const like = engine instanceof Engine ? { like: engine } : {};
-    const again = openNetwork({ model, read, adapter, trainable: "none", device: check.device, ...like });
+    const like = { trainable: "none", device: check.device, like: engine } as const;
+    const again = openNetwork({ model, read, adapter, ...like });
     try {
       const found = await lossesOf(again, sequence);
       const difference = Math.max(...found.map((loss, i) => Math.abs(loss - trained[i]!)));

@@ -11,28 +11,29 @@ import {
   headStage,
   outerParameters,
 } from "../adapters/hooks.ts";
-import { type JointHook, outputsOf } from "../adapters/kind.ts";
+import type { JointHook } from "../adapters/kind.ts";
 import { sizeOf } from "../base/dtype.ts";
-import { add, apply, gather, logSoftmax, mul, neg, reduceSum, reshape } from "../graph/build.ts";
+import { add, apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
 import { cutForward } from "../graph/rewrite.ts";
 import { simplify } from "../graph/simplify.ts";
 import { constant, input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
-import { causalAttention } from "../models/attention.ts";
+import { causalAttention, type Extent } from "../models/attention.ts";
 import type { Model, Parameter } from "../models/model.ts";
-import type { Extent } from "./batch.ts";
-import { type FrozenGroup, int8Product } from "./int8.ts";
+import { groupsOf, jointProduct, observing } from "./frozen.ts";
+import type { FrozenGroup } from "./int8.ts";
 import { type Keeping, keepRule } from "./kept.ts";
+import type { StoredGroup } from "./stored.ts";
 
 /** What is trained: an adapter's arrays over frozen weights, every weight, or nothing. */
 export type Setup = {
   readonly model: Model;
   readonly adapter: AdapterConfig | null;
   readonly trainable: "adapter" | "all" | "none";
-  /** Linear layers of a block that are computed on eight-bit integers. */
-  readonly frozen?: readonly FrozenGroup[];
+  /** Linear layers of a block that are computed on eight-bit integers, or whose weights are held in blocks. */
+  readonly frozen?: readonly (FrozenGroup | StoredGroup)[];
   /** Share of each target that is spread over the vocabulary; none when not given. */
   readonly label_smoothing?: number;
 };
@@ -105,28 +106,13 @@ function buildBlock(
   return { x, y, made: hooks.made, masks };
 }
 
-function jointProduct(frozen: readonly FrozenGroup[]): JointHook {
-  const groups = new Map(frozen.map((group) => [group.names.join(), group]));
-  return (x, names) => {
-    const group = groups.get(names.join());
-    return group ? int8Product(x, group) : null;
-  };
-}
-
 /** Linear layers of a block that nothing trains, as they share inputs. */
 export function frozenGroups(setup: Setup): FrozenGroup[] {
   if (setup.trainable === "all") return [];
-  const trained = new Set(trainedIn(setup, 0).map(({ name }) => name));
-  const groups: FrozenGroup[] = [];
-  const joint: JointHook = (x, names) => {
-    const outs = outputsOf(setup.model, names);
-    const isFrozen = names.every((name) => !trained.has(`${name}.weight`));
-    const known = groups.some((group) => group.names.join() === names.join());
-    if (isFrozen && !known) groups.push({ names, outs, inner: x.shape[1]! });
-    return null;
+  const build = (joint: JointHook) => {
+    buildBlock(setup, { batch: 1, length: 1 }, { ...FIRST, joint });
   };
-  buildBlock(setup, { batch: 1, length: 1 }, { ...FIRST, joint });
-  return groups;
+  return groupsOf({ linears: setup.model.linears, trained: trainedIn(setup, 0), build });
 }
 
 /** Base arrays of a block that its programs take as they are. */
@@ -135,22 +121,9 @@ export function plainParameters(setup: Setup): string[] {
   return setup.model.blockParameters.map(({ name }) => name).filter((name) => made.has(name));
 }
 
-/**
- * x to y, and for each group what its input channels are like: `largest:INDEX` [inner], the largest magnitudes, and
- * `typical:INDEX` [inner], squares of the share that each has of its row's largest, summed over rows.
- */
+/** x to y, and for each group what its input channels are like, as `observing` has it. */
 export function blockObserved(setup: Setup, extent: Extent, groups: readonly FrozenGroup[]): Program {
-  const seen: Record<string, Tensor> = {};
-  const joint: JointHook = (x, names) => {
-    const index = groups.findIndex((group) => group.names.join() === names.join());
-    if (index < 0) return null;
-    const size = apply("Abs", [x]);
-    const most = apply("ReduceMax", [size, int64s([1])], { keepdims: 1 });
-    const share = apply("Div", [size, apply("Max", [most, scalar(1e-30)])]);
-    seen[`largest:${index}`] = apply("ReduceMax", [size, int64s([0])], { keepdims: 0 });
-    seen[`typical:${index}`] = reduceSum(mul(share, share), [0]);
-    return null;
-  };
+  const { joint, seen } = observing(groups);
   const { y } = buildBlock(setup, extent, { ...FIRST, joint });
   return writeProgram("block_observed", { y, ...seen });
 }

@@ -85,6 +85,8 @@ export type TrainRun = {
   readonly signal: AbortSignal;
   /** What to call a training sequence in a message. */
   readonly nameOf?: NameOf;
+  /** The id that every answer ends with; an answer that is cut off is refused. */
+  readonly end?: number;
   /** When work on the run began, by `performance.now()`; now, when not given. Time counts from there. */
   readonly since?: number;
 };
@@ -139,7 +141,7 @@ async function* follow(course: Course): AsyncGenerator<TrainEvent, Progress> {
 function begin(run: TrainRun): Course {
   const { engine, options, sequences } = run;
   const nameOf = run.nameOf ?? ((index) => `number ${index}`);
-  requireTrainable(sequences, engine.model.vocab_size, nameOf);
+  requireTrainable(sequences, { vocab_size: engine.model.vocab_size, end: run.end }, nameOf);
   const optimizer = optimizers[options.optim as OptimizerName].create(engine.trained);
   const saved = readCheckpoint(run.folder, run.identity, { trained: engine.trained, optimizer });
   const progress = saved ?? createProgress(run.identity, Math.floor(Date.now() / 1000));

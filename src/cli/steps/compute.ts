@@ -3,11 +3,16 @@
 
 import { totalmem } from "node:os";
 import type { Adapter } from "../../adapters/adapter.ts";
+import { UserError } from "../../base/errors.ts";
+import type { AnyModel } from "../../models/encoder-decoder.ts";
 import type { ComputeCheck } from "../../training/calibration.ts";
-import { type KeptPlan, planKeeping } from "../../training/keeping.ts";
+import { planPairKeeping } from "../../training/encoder-decoder-keeping.ts";
+import { type KeptPlan, NOTHING_KEPT, planKeeping, planShapes } from "../../training/keeping.ts";
 import type { Network } from "../../training/network.ts";
 import type { Resolved } from "../../training/options.ts";
+import { choosePacking, type Packing } from "../../training/packing.ts";
 import type { Plan, Shape } from "../../training/plan.ts";
+import type { Storage } from "../../training/stored.ts";
 import { formatBytes } from "../units.ts";
 import type { Face } from "./face.ts";
 import type { Material } from "./material.ts";
@@ -18,8 +23,14 @@ export async function prepareCompute(
   { progress }: Face,
 ): Promise<ComputeCheck | null> {
   if (options.compute === "f32") return null;
+  if (!engine.prepare) {
+    progress.line(
+      "Everything is computed in f32: XLNet's attention multiplies with arrays of three axes, and eight-bit products are made for linear layers",
+    );
+    return null;
+  }
   progress.line("Checking eight-bit products on a few examples");
-  const check = (await engine.prepare?.(material.train.map(({ rendered }) => rendered))) ?? null;
+  const check = await engine.prepare(material.train.map(({ rendered }) => rendered));
   if (check) progress.line(describeCheck(check));
   else progress.line("Nothing here is computed on eight-bit integers: everything that could be is trained");
   return check;
@@ -33,7 +44,39 @@ export function describeCheck({ f32_loss, int8_loss, cosine, passed }: ComputeCh
   );
 }
 
-const NOTHING: KeptPlan = { keeping: "nothing", kept_layers: 0, kept: 0 };
+/** How frozen weights are held; refuses what has no such form. */
+export function requireStorage(
+  model: AnyModel,
+  { storage, compute, kind }: Pick<Resolved, "storage" | "compute" | "kind">,
+): Storage {
+  if (storage === "f32") return storage;
+  if (compute !== "f32") {
+    throw new UserError(
+      `Expected --compute f32 with --storage ${storage}, found --compute ${compute}, which holds weights in a form of its own; leave one of them out`,
+    );
+  }
+  if (model.kind === "decoder" && kind === "adapter") return storage as Storage;
+  const found = kind === "all" ? "every weight trained" : model.model_type;
+  throw new UserError(
+    `Expected an adapter of a decoder such as Llama or Qwen for --storage ${storage}, found ${found}; leave --storage out`,
+  );
+}
+
+/** How a run's examples share rows; `null` where each has its own. */
+export function planPacking(
+  { model, material, max_length }: { model: AnyModel; material: Material; max_length: number },
+  { packing }: Pick<Resolved, "packing">,
+): Packing | null {
+  if (model.kind === "decoder") {
+    const { train, validation, older } = material;
+    const sequences = [...train, ...validation, ...older].map(({ rendered }) => rendered);
+    return choosePacking(sequences, max_length, packing);
+  }
+  if (!packing) return null;
+  throw new UserError(
+    `Expected a decoder such as Llama or Qwen for --packing, found ${model.model_type}; leave --packing out`,
+  );
+}
 
 /** Without a budget half of the machine's memory is the limit for what is kept. */
 const SHARE = 0.5;
@@ -43,27 +86,37 @@ export function planMemory(
   { shape, adapter }: { shape: Shape; adapter: Adapter | null },
   plan: Plan,
   { memory }: Pick<Resolved, "memory">,
-): { sizes: Plan; kept: KeptPlan } {
+): { sizes: Plan; kept: KeptPlan; held_rows: number } {
   const { model } = shape;
-  if (model.kind !== "decoder") return { sizes: plan, kept: NOTHING };
-  const kept = planKeeping(
-    { shape: { ...shape, model }, adapter: adapter?.config ?? null },
-    plan,
-    memory ?? SHARE * totalmem(),
-  );
-  return { sizes: { ...plan, memory: plan.memory + kept.kept }, kept };
+  const limit = memory ?? SHARE * totalmem();
+  const config = adapter?.config ?? null;
+  if (model.kind === "two-stream") return { sizes: plan, kept: NOTHING_KEPT, held_rows: 0 };
+  if (model.kind === "encoder-decoder") {
+    const kept = planPairKeeping({ shape: { ...shape, model }, adapter: config }, plan, limit);
+    return { sizes: { ...plan, memory: plan.memory + kept.kept }, kept, held_rows: 0 };
+  }
+  const keeper = { shape: { ...shape, model }, adapter: config };
+  const kept = planKeeping(keeper, plan, limit);
+  const sizes = { ...plan, memory: plan.memory + kept.kept };
+  return { sizes, kept, held_rows: planShapes(keeper, sizes, limit) };
 }
 
 /** What was chosen, in lines. */
-export function explainPlan(plan: Plan, { keeping, kept_layers, kept }: KeptPlan): string[] {
+export function explainPlan(
+  plan: Plan,
+  { keeping, kept_layers, kept, packing, storage }: KeptPlan & { packing: Packing | null; storage: Storage },
+): string[] {
   const what = {
     nothing: "Nothing of the forward pass is kept: every block is computed again on the way back",
     linear: `Of the last ${kept_layers} blocks all but attention's probabilities is kept`,
     all: `Of all ${kept_layers} blocks everything dear is kept: nothing is computed twice`,
   }[keeping];
   return [
-    `Sequences of at most ${plan.max_length} tokens, ${plan.batch} at a time`,
+    `Sequences of at most ${plan.max_length} tokens, ${packing ? "short ones together in one row" : `${plan.batch} at a time`}`,
     `${what} (${formatBytes(kept)})`,
+    ...(storage === "f32"
+      ? []
+      : [`Frozen weights are held in blocks of 32, ${storage}, and multiplied in f32`]),
     plan.arena
       ? "Working memory is held from run to run"
       : "Working memory is given back after every run, which is slower and takes less",

@@ -26,7 +26,7 @@ import { requireClaim, runClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
 import { ensureScratch, SCRATCH, SCRATCH_NOTE } from "../scratch.ts";
 import { clearRun, findPlan, findRun, type RunManifest, type RunPlan, writePlan } from "../workspace.ts";
-import { explainPlan, planMemory, prepareCompute } from "./compute.ts";
+import { explainPlan, planMemory, planPacking, prepareCompute, requireStorage } from "./compute.ts";
 import { readCommits, writeCommits } from "./continuing.ts";
 import { dryRun } from "./dry-run.ts";
 import { ensureExtended } from "./extension.ts";
@@ -35,7 +35,7 @@ import { follow } from "./following.ts";
 import { planOf, requireSame } from "./identity.ts";
 import type { TrainJob } from "./job.ts";
 import { gatherMaterial, type Material, sayMaterial } from "./material.ts";
-import { finishRun } from "./result.ts";
+import { finishRun, letGo } from "./result.ts";
 
 /** Trains, goes on, or finds the run finished; returns its manifest, or `null` after a dry run. */
 export async function trainingStep(job: TrainJob, face: Face): Promise<RunManifest | null> {
@@ -67,6 +67,7 @@ async function trainAlone(job: TrainJob, since: number, face: Face): Promise<Run
     requireBaseOfContinued(job, plan);
     if (earlier) requireSame(job.run, earlier, plan);
     const run = earlier?.finished ? findRun(job.run) : null;
+    if (run) letGo(job.run, run);
     return run ?? (await trainFrom(base, { job, options, plan, since, goesOn: earlier !== null }, face));
   } finally {
     base.source.dispose();
@@ -137,28 +138,35 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   const { job, options, plan } = known;
   const adapter = adapterOf(base, job, options);
   const compute = options.compute as Compute;
-  const shape = { ...shapeOf(base.model, adapter, options.optim as OptimizerName), compute };
-  const { sizes, kept } = planMemory({ shape, adapter }, planTraining(shape, options), options);
+  const { max_in_len, max_out_len } = options;
+  const storage = requireStorage(base.model, options);
+  const dials = { compute, storage, max_in_len };
+  const shape = { ...shapeOf(base.model, adapter, options.optim as OptimizerName), ...dials };
+  const { sizes, kept, held_rows } = planMemory({ shape, adapter }, planTraining(shape, options), options);
   const { max_length } = sizes;
   const rule = {
     tokenizer: base.tokenizer,
     format: formats[job.format],
-    max_length,
+    ...{ max_length, max_in_len, max_out_len },
     max_files: job.max_files,
   };
   const material = await gatherMaterial(job, rule, face);
   requireUnchanged(job.dataset, plan);
   sayMaterial(material, sizes, face);
-  if (options.explain_plan) for (const line of explainPlan(sizes, kept)) face.progress.line(line);
+  const packing = planPacking({ model: base.model, material, max_length }, options);
+  if (options.explain_plan)
+    for (const line of explainPlan(sizes, { ...kept, packing, storage })) face.progress.line(line);
   const engine = openNetwork({
     model: base.model,
-    read: base.read,
+    // What is rounded is read once and not kept as it was.
+    read: compute === "f32" && storage === "f32" ? base.read : (name) => base.source.read(name),
     adapter,
     trainable: adapter ? "adapter" : "all",
     label_smoothing: options.label_smoothing_factor,
-    compute,
+    ...{ compute, storage },
     keeping: kept.keeping,
     kept_layers: kept.kept_layers,
+    ...{ packing, held_rows },
     device: { threads: options.threads || cpus().length, arena: sizes.arena },
   });
   const sayNoMore = sayOnAbort(face);
@@ -171,7 +179,7 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
     }
     // Nothing can be wrong from here on but the machine: only now may what was there before go.
     if (!known.goesOn) beginRun(job.run, plan);
-    const finished = await follow(train(trainRun({ ...known, engine, material, sizes }, face)), face);
+    const finished = await follow(train(trainRun({ ...known, base, engine, material, sizes }, face)), face);
     writeCommits(job.run, [...commitsBefore(job), ...material.train.map(({ commit }) => commit)]);
     return await finishRun({ job, plan, base, adapter, engine, material, sizes, finished });
   } finally {
@@ -195,9 +203,14 @@ function adapterOf(base: Base, { adapter, continues }: TrainJob, { seed }: Resol
   return createAdapter(adapter, base, createRandom(seed));
 }
 
-type Ready = Known & { readonly engine: Network; readonly material: Material; readonly sizes: Plan };
+type Ready = Known & {
+  readonly base: Base;
+  readonly engine: Network;
+  readonly material: Material;
+  readonly sizes: Plan;
+};
 
-function trainRun({ job, options, plan, since, engine, material, sizes }: Ready, { signal }: Face) {
+function trainRun({ job, options, plan, since, base, engine, material, sizes }: Ready, { signal }: Face) {
   const sequences = (items: Material["train"]) => items.map(({ rendered }) => rendered);
   return {
     engine,
@@ -210,6 +223,7 @@ function trainRun({ job, options, plan, since, engine, material, sizes }: Ready,
     identity: plan.identity,
     signal,
     nameOf: (index: number) => material.train[index]!.name,
+    end: base.tokenizer.eosId,
     since,
   };
 }

@@ -2,7 +2,7 @@
 // operators (QuantizeLinear, DequantizeLinear), onnxruntime:docs/ContribOperators.md (MatMulIntegerToFloat).
 // No gradient flows through rounding; who uses it says what is to flow back (`withPullback`).
 
-import { none, type Op, positiveAxis } from "../op.ts";
+import { broadcast, none, type Op, positiveAxis } from "../op.ts";
 import { eightBits, uniform } from "../sample.ts";
 import type { Attributes, Tensor } from "../tensor.ts";
 
@@ -37,19 +37,60 @@ export const QuantizeLinear: Op = {
   ],
 };
 
-/** (x - zero point 0) · scale. */
+/** x · scale of eight-bit x; with `block_size` each scale along `axis` is that of so many neighbours. */
 export const DequantizeLinear: Op = {
   name: "DequantizeLinear",
   domain: "",
-  inputs: ["int8", "F"],
-  attributes: { axis: "int" },
+  inputs: ["T", "F"],
+  attributes: { axis: "int", block_size: "int?" },
   shape: ([x, scale], attributes) => {
-    requireScale(x!, scale!, attributes);
+    if (x!.dtype !== "int8" && x!.dtype !== "uint8")
+      throw new Error(`Expected int8 or uint8, found ${x!.dtype}`);
+    if (attributes.block_size === undefined) requireScale(x!, scale!, attributes);
+    else requireBlocks(x!, scale!, attributes);
     return [{ dtype: scale!.dtype, shape: x!.shape }];
   },
   gradient: none("integer input"),
   samples: () => [
     { inputs: [eightBits("int8", [2, 3], [-127, 128]), uniform([2], 0.01, 0.02)], attributes: { axis: 0 } },
+    {
+      inputs: [eightBits("uint8", [2, 32], [0, 256]), uniform([2, 2], 0.01, 0.02)],
+      attributes: { axis: 1, block_size: 16 },
+    },
+  ],
+};
+
+function requireBlocks(x: Tensor, scale: Tensor, { axis, block_size }: Attributes): void {
+  const at = positiveAxis(axis as number, x.shape.length);
+  const wanted = x.shape.map((extent, i) => (i === at ? extent / (block_size as number) : extent));
+  if (scale.shape.join() === wanted.join()) return;
+  throw new Error(`Expected scales [${wanted}] for blocks of ${block_size}, found [${scale.shape}]`);
+}
+
+/** The bits that both have. */
+export const BitwiseAnd: Op = {
+  name: "BitwiseAnd",
+  domain: "",
+  inputs: ["uint8", "uint8"],
+  attributes: {},
+  shape: ([a, b]) => [{ dtype: "uint8", shape: broadcast(a!.shape, b!.shape) }],
+  gradient: none("integer inputs"),
+  samples: () => [{ inputs: [eightBits("uint8", [2, 3], [0, 256]), eightBits("uint8", [], [15, 16])] }],
+};
+
+/** Bits moved by as many places as the second input says. */
+export const BitShift: Op = {
+  name: "BitShift",
+  domain: "",
+  inputs: ["uint8", "uint8"],
+  attributes: { direction: "string" },
+  shape: ([a, b]) => [{ dtype: "uint8", shape: broadcast(a!.shape, b!.shape) }],
+  gradient: none("integer inputs"),
+  samples: () => [
+    {
+      inputs: [eightBits("uint8", [2, 3], [0, 256]), eightBits("uint8", [], [4, 5])],
+      attributes: { direction: "RIGHT" },
+    },
   ],
 };
 
@@ -82,4 +123,4 @@ export const MatMulIntegerToFloat: Op = {
   ],
 };
 
-export const quantized = [QuantizeLinear, DequantizeLinear, MatMulIntegerToFloat];
+export const quantized = [QuantizeLinear, DequantizeLinear, BitwiseAnd, BitShift, MatMulIntegerToFloat];
