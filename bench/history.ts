@@ -204,14 +204,24 @@ async function measure({ command, args }: Side, folder?: string): Promise<Run> {
   );
 }
 
-async function runPeers(work: Work, { venv, values }: BenchSetup, git: number) {
+async function runPeers(work: Work, { venv, values, log }: BenchSetup, git: number) {
   const commits = values["commits"] as number;
   if (commits === 0) return { hist_bash: null, pydriller: null };
   const job = { ...work, commits };
-  const hist_bash = await runPeer(ourSide("hist-bash", job), git);
+  const attempt = async (name: string, side: Side): Promise<Sampled | null> => {
+    try {
+      return await runPeer(side, git);
+    } catch (error) {
+      // What a peer cannot do with a repository is no reason to lose our own figures.
+      if (!(error instanceof UserError)) throw error;
+      log(`Left out: ${name}. ${error.message}`);
+      return null;
+    }
+  };
+  const hist_bash = await attempt("hist.bash's way", ourSide("hist-bash", job));
   if (venv === null) return { hist_bash, pydriller: null };
   const side = peerModes(venv, "history", { ...job, modes: ["sample"] })["sample"]!;
-  return { hist_bash, pydriller: await runPeer(side, git) };
+  return { hist_bash, pydriller: await attempt("PyDriller", side) };
 }
 
 type PeerRun = Run & { readonly commits: number; readonly sampled: number; readonly skipped?: number };

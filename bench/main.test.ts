@@ -35,7 +35,16 @@ test("the list names every bench with its options", () => {
   const { status, stdout } = bench("--list");
   assert.equal(status, 0);
   const names = stdout.split("\n").flatMap((line) => /^([\w-]+) /.exec(line)?.[1] ?? []);
-  assert.deepEqual(names, ["generate", "half-billion", "history", "long", "memory", "train"]);
+  assert.deepEqual(names, [
+    "generate",
+    "half-billion",
+    "history",
+    "long",
+    "memory",
+    "packing",
+    "seq2seq",
+    "train",
+  ]);
   assert.match(stdout, /--runs N +Times that each side is measured, in turn \[5\]/);
 });
 
@@ -84,6 +93,19 @@ test("prefill and decoding are two figures of the same runs", () => {
   const { value, peer, peer_value, prefill } = last();
   assert.deepEqual([peer, peer_value, prefill.peer_value], ["transformers, f32", 9, 50]);
   assert.ok(value > 0 && prefill.value > 0);
+});
+
+test("an encoder and a decoder: the versions of the peer are told, and the check of our products", () => {
+  const tiny = ["seq2seq", ...TINY, "--length", "48", "--targets", "16"];
+  const own = bench(...tiny);
+  assert.equal(own.status, 0, own.stderr);
+  assert.match(own.stderr, /requirements-seq2seq\.txt, and give --venv DIR/);
+  const { value, ours } = own.last();
+  assert.ok(value > 0 && ours.cosine > 0.985 && ours.cosine < 1, JSON.stringify(ours));
+  const script = `if (Array.isArray(job)) console.log(job[0] + " 1.3.0");
+     else console.log(JSON.stringify({ tokens_per_second: job.targets, peak_rss_bytes: 5 }));`;
+  const { stderr, last } = bench(...tiny, "--venv", fakeVenv("seq2seq", script));
+  assert.deepEqual([last().peer_value, last().versions], [16, "adapters 1.3.0"], stderr);
 });
 
 test("a side that fails is a sentence with what it said, and exit code 1", () => {

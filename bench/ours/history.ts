@@ -9,7 +9,7 @@ import type { Example } from "../../src/dataset/example.ts";
 import { createLineBuffer } from "../../src/dataset/line-buffer.ts";
 import { openBlobs } from "../../src/history/blobs.ts";
 import type { Change, LogCommit } from "../../src/history/change.ts";
-import { batchesOf, createJoiner, type JoinedBatch, type JoinRules } from "../../src/history/contents.ts";
+import { batchesOf, type JoinedBatch, type JoinRules, joinBatch } from "../../src/history/contents.ts";
 import { streamGit } from "../../src/history/git.ts";
 import { logArguments, readLog } from "../../src/history/log.ts";
 import { historyOptions, logOptionsOf, selectionOf } from "../../src/history/options.ts";
@@ -76,7 +76,6 @@ async function readAll({ repository, folder }: Job): Promise<Found> {
   };
   let lines = 0;
   const slabs = createSlabs();
-  const joinBatch = createJoiner({ reader: blobs, slabs, rules });
   const write = ({ entries, slab }: JoinedBatch) => {
     for (const entry of entries) {
       if (entry.kind === "commit" || !("old" in entry.found)) continue;
@@ -92,7 +91,7 @@ async function readAll({ repository, folder }: Job): Promise<Found> {
     const commits = selected.map(({ hash }) => hash);
     const pending: Promise<JoinedBatch>[] = [];
     for await (const batch of batchesOf(readLog(shadow, commits, logOptionsOf(options)), rules)) {
-      pending.push(joinBatch(batch));
+      pending.push(joinBatch(batch, { reader: blobs, slabs }, rules));
       if (pending.length === BATCHES_AT_ONCE) write(await pending.shift()!);
     }
     while (pending.length > 0) write(await pending.shift()!);
