@@ -1,4 +1,5 @@
-// The training step of bench `train` in budgets from small to large: what was predicted, what was used, how fast it was.
+// The training step of bench `train` in budgets from small to large, as long as each allows: what was predicted, what was
+// used, how fast it was.
 
 import { compare, ourSide } from "./arms.ts";
 import type { Bench, BenchResult, BenchSetup } from "./measure.ts";
@@ -20,7 +21,7 @@ async function runMemory(setup: BenchSetup): Promise<BenchResult> {
   let worst = 0;
   for (const memory of BUDGETS) {
     setup.log(`  ${memory / 1e9} GB`);
-    const ours = ourSide("train", { ...jobOf(setup), memory });
+    const ours = ourSide("train", { ...jobOf(setup), length: null, memory });
     const result = await compare({ figure: "tokens_per_second", unit: "tokens/s", ours, peer: null }, setup);
     budgets[memory] = result;
     worst = Math.max(worst, result.peak_rss_bytes! / memory);

@@ -76,10 +76,12 @@ async function sequencesOf({ tokenizer }: Base, { dataset, length }: Job): Promi
   }
 }
 
-function openEngine({ model, read }: Base, sequences: readonly Sequence[], job: Job): Engine {
+function openEngine({ model, source }: Base, sequences: readonly Sequence[], job: Job): Engine {
   const { mode, threads, memory, compute, window } = job;
   const length = mode === "packed" ? job.row : job.length;
   if (model.kind !== "decoder") throw new Error("Expected a decoder");
+  // What is rounded is not kept as it was read.
+  const read = (name: string) => source.read(name);
   const adapter = createAdapter(LORA, { model, read }, createRandom(1));
   const sizes = { ...shapeOf(model, adapter, "adamw_torch"), model, compute };
   const per_device_train_batch_size = mode === "padded" ? window : 1;

@@ -15,7 +15,8 @@ import { stopwatch } from "./stopwatch.ts";
 
 type Job = {
   readonly shape: string;
-  readonly length: number;
+  /** Tokens of a sequence; as many as the budget allows where it is null. */
+  readonly length: number | null;
   readonly targets: number;
   readonly steps: number;
   readonly threads: number;
@@ -28,15 +29,17 @@ const LORA = parseAdapter("lora[r=8,lora_alpha=16]");
 
 await main(JSON.parse(process.argv[2]!) as Job);
 
-async function main({ shape, length, targets, steps, threads, compute, memory }: Job): Promise<void> {
+async function main({ shape, targets, steps, threads, compute, memory, ...job }: Job): Promise<void> {
   const random = createRandom(1);
   const { model, read } = createRandomModel(shape);
   const adapter = createAdapter(LORA, { model, read }, random);
   const sizes = { ...shapeOf(model, adapter, "adamw_torch"), model, compute };
-  const plan = planTraining(sizes, { max_length: length, per_device_train_batch_size: 1, memory });
+  const plan = planTraining(sizes, { max_length: job.length, per_device_train_batch_size: 1, memory });
+  const length = plan.max_length;
   const { keeping, kept_layers, kept } = planKeeping({ shape: sizes, adapter: LORA }, plan, memory);
   const device = { threads, arena: plan.arena };
-  const dials = { compute, keeping, kept_layers };
+  const form = plan.streams ? { compute: "f32" as const, streams: true } : { compute };
+  const dials = { ...form, keeping, kept_layers };
   const engine = new Engine({ model, read, adapter, trainable: "adapter", device, ...dials });
   const sequence = () => {
     const ids = Int32Array.from({ length }, () => random.below(model.vocab_size));
@@ -47,6 +50,8 @@ async function main({ shape, length, targets, steps, threads, compute, memory }:
     throw new Error(`Expected int8 to pass its check, found ${JSON.stringify(check)}`);
   const adamw = createAdamw(engine.trained);
   const options = { ...defaultsOf(adamwOptions), learning_rate: 3e-4 };
+  // Since the process began.
+  const start_seconds = performance.now() / 1000;
   for (let step = 0; step <= steps; step++) {
     const example = sequence();
     const measured = stopwatch();
@@ -61,7 +66,7 @@ async function main({ shape, length, targets, steps, threads, compute, memory }:
         tokens_per_second: length / seconds,
         loss,
         predicted_bytes: plan.memory + kept,
-        kept_layers,
+        ...{ kept_layers, length, start_seconds },
       };
       console.log(JSON.stringify({ ...told, ...rest }));
     }

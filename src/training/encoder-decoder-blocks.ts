@@ -4,7 +4,7 @@
 import { blockHooks } from "../adapters/hooks.ts";
 import type { JointHook } from "../adapters/kind.ts";
 import { sizeOf } from "../base/dtype.ts";
-import { mul } from "../graph/build.ts";
+import { add, mul } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
@@ -128,6 +128,7 @@ function buildPasses(setup: PairSetup, extent: PairExtent, place: SidePlace) {
     wanted.map(([, tensor]) => tensor),
   );
   const outputs = Object.fromEntries(wanted.map(([output], i) => [output, given[i]!]));
+  if (hasMemory) outputs.dmemory = add(outputs.dmemory!, input("dmemory_after", "float32", memory.shape));
   return { y, ...cutForward(outputs, y, keepRule(place.keeping, sizeOf(x.shape))) };
 }
 
@@ -147,8 +148,9 @@ export function blockKept(setup: PairSetup, extent: PairExtent, place: SidePlace
 }
 
 /**
- * x, what is kept, dy and what the blocks share to dx, the gradient of every trained array, of a decoder's block
- * `dmemory` where the encoder is trained, and in full training `dshared:NAME` of what positions add.
+ * x, what is kept, dy and what the blocks share to dx, the gradient of every trained array, and in full training
+ * `dshared:NAME` of what positions add. Where the encoder is trained a decoder's block takes `dmemory_after`, the sum
+ * of the memory's gradient over the blocks after it, and gives the sum with its own, `dmemory`.
  */
 export function blockBackward(setup: PairSetup, extent: PairExtent, place: SidePlace): Program {
   const { backward } = buildPasses(setup, extent, place);

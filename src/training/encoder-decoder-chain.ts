@@ -42,6 +42,8 @@ export type ChainParts = {
   readonly buffers: ReadonlyMap<string, Buffer>;
   readonly weights: BlockWeights;
   readonly trained: ReadonlyMap<string, Trained>;
+  /** Buffers over the gradients of those. */
+  readonly gradients: ReadonlyMap<string, Buffer>;
   readonly pool: Pool;
   readonly device: DeviceOptions;
   /** What the forward pass of a block keeps, by its number over both chains. */
@@ -115,27 +117,47 @@ export class Chain {
   }
 
   /**
-   * From dy of the last hidden states back to the ids; `sums` receives what all blocks add to the gradient of something
-   * that they share (`dmemory`, `dshared:NAME`). Adds the gradients of all that is trained in the chain.
+   * From dy of the last hidden states back to the ids. Adds the gradients of all that is trained in the chain, or writes
+   * those of blocks where all gradients are zero (`clear`). Gives the memory's gradient, of a decoder.
    */
-  async backward(run: ChainRun, states: readonly Buffer[], dy: Buffer): Promise<Buffers> {
+  async backward(
+    { clear, ...run }: ChainRun & { readonly clear: boolean },
+    states: readonly Buffer[],
+    dy: Buffer,
+  ): Promise<Buffer | undefined> {
     const { setup, pool } = this.#parts;
     const shared = { ...run.given, ...(await this.#positionsOf(run)) };
     const sums: Record<string, Buffer> = {};
     let [from, to] = [dy, pool.get(`${this.#side} gradient`, dy.shape)];
+    let [before, next] = this.#memorySums(run);
+    let memory: Buffer | undefined;
     for (let layer = states.length - 2; layer >= 0; layer--) {
       const { program, feeds, kept } = await this.#block("backward", run, layer);
-      const into = { ...this.#gradientOutputs(layer), dx: to };
-      const out = await program.run({ ...feeds, ...kept, ...shared, x: states[layer]!, dy: from }, into);
-      this.collect(out, setup.model[this.#side].blockPrefix(layer));
+      const given = before ? { dmemory_after: before } : {};
+      const into = { ...this.#gradientOutputs(layer, clear), dx: to, ...(next ? { dmemory: next } : {}) };
+      const x = states[layer]!;
+      const out = await program.run({ ...feeds, ...kept, ...shared, ...given, x, dy: from }, into);
+      if (!clear) this.collect(out, setup.model[this.#side].blockPrefix(layer));
       this.#addShared(sums, out);
       [from, to] = [to, from];
+      [before, next] = [next, before];
+      memory = out.dmemory;
     }
     if (trainsEmbedding(setup, this.#side)) await this.#embeddingBackward(run.ids, from);
     if (setup.trainable === "all") await this.#positionsBackward(run.extent, sums);
     // Tables of positions that are trained say something else at the next step.
     if (setup.trainable === "all") this.#positions = null;
-    return sums;
+    return memory;
+  }
+
+  /** What blocks sum up the memory's gradient in, by turns: zeros at first. */
+  #memorySums({ given: { memory } }: ChainRun): readonly [] | readonly [Buffer, Buffer] {
+    if (!memory) return [];
+    const [first, second] = ["dmemory 0", "dmemory 1"].map((name) =>
+      this.#parts.pool.get(name, memory.shape),
+    );
+    (first!.data as Float32Array).fill(0);
+    return [first!, second!];
   }
 
   /** Adds outputs `d:NAME` to the gradients of the trained arrays `prefix`NAME. */
@@ -199,7 +221,7 @@ export class Chain {
   /** The first block's is where the sum begins. */
   #addShared(sums: Record<string, Buffer>, outputs: Buffers): void {
     for (const [name, { shape, data }] of Object.entries(outputs)) {
-      if (name !== "dmemory" && !name.startsWith("dshared:")) continue;
+      if (!name.startsWith("dshared:")) continue;
       const sum = this.#parts.pool.get(`${this.#side} sum ${name}`, shape);
       if (sums[name]) addInto(sum.data as Float32Array, data as Float32Array);
       else (sum.data as Float32Array).set(data as Float32Array);
@@ -257,12 +279,13 @@ export class Chain {
     return feeds;
   }
 
-  /** Where a block's gradients land before they are added: the same buffers for every layer. */
-  #gradientOutputs(layer: number): Buffers {
-    const { setup, pool } = this.#parts;
+  /** Where a block's gradients land: at once where they are the first, else in buffers from which they are added. */
+  #gradientOutputs(layer: number, clear: boolean): Buffers {
+    const { setup, pool, gradients } = this.#parts;
+    const prefix = setup.model[this.#side].blockPrefix(layer);
+    const landing = ({ name, shape }: Parameter) =>
+      clear ? gradients.get(prefix + name)! : pool.get(`${this.#side} d:${name}`, shape);
     const trained = trainedIn(setup, this.#side, layer);
-    return Object.fromEntries(
-      trained.map(({ name, shape }) => [`d:${name}`, pool.get(`${this.#side} d:${name}`, shape)]),
-    );
+    return Object.fromEntries(trained.map((parameter) => [`d:${parameter.name}`, landing(parameter)]));
   }
 }

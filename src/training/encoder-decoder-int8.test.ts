@@ -44,7 +44,7 @@ function open(config: Record<string, unknown>, kind: string, { spoilt, ...option
 }
 
 const random = createRandom(9);
-const sequences = [40, 70, 95].map((source, i) => ({
+const sequences = [40, 70, 60].map((source, i) => ({
   ids: Int32Array.from({ length: source + 30 + i }, () => random.below(96)),
   promptLength: source,
 }));
@@ -67,8 +67,7 @@ function worst(found: Float32Array, wanted: Float32Array): number {
 const T5 = { model_type: "t5" };
 const CASES: readonly (readonly [config: Record<string, unknown>, kind: string])[] = [
   [T5, "pfeiffer+inv"],
-  [T5, "lora[r=4,target_modules=[q,v,wo]]"],
-  [T5, "lora[r=4,target_modules=[k],lora_dropout=0.3]"],
+  [T5, "lora[r=4,target_modules=[q,v,wo],lora_dropout=0.3]"],
   [{ model_type: "longt5", ...LONG }, "pfeiffer+inv"],
 ];
 
@@ -78,13 +77,14 @@ for (const [config, kind] of CASES) {
   test(`whatever is kept, the gradient is the plain program's: ${title}`, async () => {
     const plain = await gradientOf(open(config, kind));
     assert.ok(plain.gradient.some((value) => Math.abs(value) > 1e-3));
-    for (const keeping of ["linear", "all"] as Keeping[]) {
-      for (const kept_layers of [1, 3]) {
-        const kept = await gradientOf(open(config, kind, { keeping, kept_layers }));
-        assert.equal(kept.nll, plain.nll);
-        const difference = worst(kept.gradient, plain.gradient);
-        assert.ok(difference < 1e-5, `${keeping} of ${kept_layers} layers: ${difference}`);
-      }
+    for (const [keeping, kept_layers] of [
+      ["linear", 1],
+      ["all", 3],
+    ] as const) {
+      const kept = await gradientOf(open(config, kind, { keeping, kept_layers }));
+      assert.equal(kept.nll, plain.nll);
+      const difference = worst(kept.gradient, plain.gradient);
+      assert.ok(difference < 1e-5, `${keeping} of ${kept_layers} layers: ${difference}`);
     }
     assert.deepEqual(await gradientOf(open(config, kind, { streams: true })), plain);
   });

@@ -81,5 +81,5 @@ export function workingNumbers(
   const head = 5 * headTargets(model.vocab_size) * model.vocab_size;
   // The gradient of an embedding is made whole, for both sides and for the head.
   const dense = 3 * (adapter ? whole : model.vocab_size * d);
-  return arena ? 1.2 * (encoder + decoder + head + dense) : 0.8 * (Math.max(encoder, decoder) + head + dense);
+  return 0.8 * ((arena ? encoder + decoder : Math.max(encoder, decoder)) + head + dense);
 }

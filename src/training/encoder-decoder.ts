@@ -60,7 +60,10 @@ export class EncoderDecoderEngine {
   /** Arrays outside the blocks, and the adapter's. */
   readonly #buffers = new Map<string, Buffer>();
   readonly #weights: Sided<BlockWeights>;
+  readonly #gradients = new Map<string, Buffer>();
   readonly #pool = new Pool();
+  /** Whether all gradients are zero. */
+  #clear = true;
   #setup: PairSetup;
   #chains: Sided<Chain>;
 
@@ -84,7 +87,13 @@ export class EncoderDecoderEngine {
 
   #add(name: string, array: { shape: readonly number[]; data: Float32Array }, trained: boolean): void {
     this.#buffers.set(name, createBuffer("float32", array.shape, array.data));
-    if (trained) this.trained.set(name, { ...array, gradient: new Float32Array(array.data.length) });
+    if (trained) this.#train(name, array);
+  }
+
+  #train(name: string, array: { shape: readonly number[]; data: Float32Array }): void {
+    const gradient = new Float32Array(array.data.length);
+    this.trained.set(name, { ...array, gradient });
+    this.#gradients.set(name, createBuffer("float32", array.shape, gradient));
   }
 
   /** Reads the blocks' weights as f32. */
@@ -96,9 +105,7 @@ export class EncoderDecoderEngine {
         this.#weights[side].hold(layer, buffers);
         if (this.#setup.trainable !== "all") continue;
         for (const [name, { shape, data }] of Object.entries(buffers)) {
-          const array = { shape, data: data as Float32Array };
-          const gradient = new Float32Array(data.length);
-          this.trained.set(blockPrefix(layer) + name, { ...array, gradient });
+          this.#train(blockPrefix(layer) + name, { shape, data: data as Float32Array });
         }
       }
     }
@@ -109,7 +116,8 @@ export class EncoderDecoderEngine {
     const { encoder, decoder } = this.model;
     const first = encoder.num_hidden_layers + decoder.num_hidden_layers - kept_layers;
     const parts = {
-      ...{ setup: this.#setup, buffers: this.#buffers, trained: this.trained, pool: this.#pool, device },
+      ...{ setup: this.#setup, buffers: this.#buffers, pool: this.#pool, device },
+      ...{ trained: this.trained, gradients: this.#gradients },
       keepingOf: (number: number) => (number >= first ? keeping : "nothing"),
     };
     return sided((side) => new Chain({ ...parts, weights: this.#weights[side] }, side));
@@ -184,8 +192,11 @@ export class EncoderDecoderEngine {
   async accumulate(batch: PairBatch, seed: number = 0, observe?: PairObserver): Promise<number> {
     const passed = await this.#forward(batch, seed, observe);
     const { nll, dy } = await this.#headBackward(batch);
-    const { dmemory } = await this.#chains.decoder.backward(passed.runs.decoder, passed.decoded, dy);
+    const { runs, decoded } = passed;
+    const clear = this.#clear;
+    const dmemory = await this.#chains.decoder.backward({ ...runs.decoder, clear }, decoded, dy);
     if (dmemory) await this.#encoderBackward(passed, dmemory);
+    this.#clear = false;
     return nll;
   }
 
@@ -207,6 +218,7 @@ export class EncoderDecoderEngine {
   /** Sets every gradient to zero. */
   clearGradients(): void {
     for (const { gradient } of this.trained.values()) gradient.fill(0);
+    this.#clear = true;
   }
 
   async dispose(): Promise<void> {
@@ -289,7 +301,7 @@ export class EncoderDecoderEngine {
     const dy = this.#pool.get("encoder dy", x.shape);
     const out = await program.run({ ...this.#all(), x, dy: dmemory }, { dx: dy });
     encoder.collect(out, "");
-    await encoder.backward(runs.encoder, encoded, dy);
+    await encoder.backward({ ...runs.encoder, clear: this.#clear }, encoded, dy);
   }
 
   #masks(side: Side, of: Parameters<typeof sideMasks>[2]): Buffers {

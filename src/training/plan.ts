@@ -26,6 +26,8 @@ export type Shape = {
   readonly compute?: Compute;
   /** How frozen weights are held where their products are f32; f32 when not given. */
   readonly storage?: Storage;
+  /** Whether frozen weights are read anew for every run; products are f32 then. */
+  readonly streams?: boolean;
   /** Tokens that an encoder reads at most, of those of an example; half to three quarters when not given. */
   readonly max_in_len?: number | null;
   /** Numbers that the optimizer keeps for each trained one, about; 2 when not given. */
@@ -36,6 +38,8 @@ export type Plan = {
   readonly max_length: number;
   readonly batch: number;
   readonly arena: boolean;
+  /** Whether weights are read anew for every run, because nothing else fits. */
+  readonly streams: boolean;
   /** Predicted peak of resident memory in bytes. */
   readonly memory: number;
 };
@@ -57,8 +61,8 @@ export function predictMemory(shape: Shape, { batch, length, arena }: Extent): n
   return PROCESS + BYTES * numbers.reduce((sum, part) => sum + part, 0);
 }
 
-/** What the check of rounded products leaves behind, in numbers of f32; more of large layers. */
-const ROUNDING = 24e6;
+/** What rounding, and the check of rounded products, leave behind, in numbers of f32. */
+const ROUNDING = 4e6;
 
 export type Extent = { readonly batch: number; readonly length: number; readonly arena: boolean };
 
@@ -77,13 +81,16 @@ export function decoderNumbers(
   // The gradient of an embedding is made whole, twice where the head is tied to it.
   const dense = 3 * (shape.adapter ? (shape.whole ?? 0) : model.vocab_size * model.hidden_size);
   return {
-    weights: rounded ? roundedNumbers(model) : heldNumbers(model, storage),
+    weights: shape.streams
+      ? streamedNumbers(model)
+      : rounded
+        ? roundedNumbers(model)
+        : heldNumbers(model, storage),
     // A gradient and moments for each trained number; an adapter's numbers themselves come on top of the weights.
     state: shape.trained * ((shape.adapter ? 2 : 1) + (shape.moments ?? 2)),
     hidden: rows * model.hidden_size * (model.num_hidden_layers + 3),
     working:
-      (block + scores + head + dense) * (arena ? 1.1 : 0.8) +
-      roundingNumbers(model, rounded ? "int8" : storage),
+      (block + scores + head + dense) * (arena ? 1.1 : 0.8) + (rounded || storage !== "f32" ? ROUNDING : 0),
   };
 }
 
@@ -104,18 +111,18 @@ function heldNumbers(model: Model, storage: Storage): number {
   return allNumbers(model) - model.num_hidden_layers * linear * (1 - STORED[storage]);
 }
 
+/** Of weights that are read anew: what stands outside the blocks, and two layers, of which one is about to go. */
+function streamedNumbers(model: Model): number {
+  const layer = model.blockParameters.reduce((n, { shape }) => n + sizeOf(shape), 0);
+  return allNumbers(model) - (model.num_hidden_layers - 2) * layer;
+}
+
 function allNumbers(model: Model): number {
   return everyParameter(model).reduce((n, { shape }) => n + sizeOf(shape), 0);
 }
 
 /** Numbers of f32 for each weight. */
 const STORED: Readonly<Record<Storage, number>> = { f32: 1, int8: 36 / 32 / 4, int4: 24 / 32 / 4 };
-
-/** What rounding leaves behind: the layer that was rounded last, and what a program turned back. */
-function roundingNumbers(model: Model, form: Storage): number {
-  if (form === "f32") return 0;
-  return Math.max(ROUNDING, 4 * model.linears.reduce((n, { shape }) => n + sizeOf(shape), 0));
-}
 
 /** What a plan needs to know of a model and what is trained of it: `null` is every weight. */
 export function shapeOf(model: AnyModel, adapter: Adapter | null, optim: OptimizerName): Shape {
@@ -138,7 +145,10 @@ export type Wish = {
 // examples are seen at 512 as at 1,024.
 const LENGTHS = [512, 448, 384, 320, 256, 192, 128];
 
-/** The longest `max_length` (512 at most unless asked for) and the largest batch within the budget. */
+/**
+ * The longest `max_length` (512 at most unless asked for) and the largest batch within the budget; weights are read anew
+ * for every run only where no length fits otherwise.
+ */
 export function planTraining(shape: Shape, wish: Wish): Plan {
   const most = shape.model.max_position_embeddings;
   if (wish.max_length !== null && wish.max_length > most) {
@@ -147,19 +157,34 @@ export function planTraining(shape: Shape, wish: Wish): Plan {
     );
   }
   const lengths = wish.max_length === null ? lengthsWithin(most) : [wish.max_length];
+  const streamed: Shape | null =
+    shape.adapter && shape.model.kind === "decoder"
+      ? { ...shape, streams: true, compute: "f32", storage: "f32" }
+      : null;
+  const plan =
+    planWithin(shape, { ...wish, lengths }) ?? (streamed && planWithin(streamed, { ...wish, lengths }));
+  if (plan) return plan;
+  const smallest = { batch: 1, length: bucketOf(lengths.at(-1)!), arena: false };
+  const least = predictMemory(streamed ?? shape, smallest);
+  throw new UserError(
+    `Expected a memory budget of at least ${megabytes(least)} for this model, found ${megabytes(wish.memory!)}; give --memory ${megabytes(least)} or a smaller model`,
+  );
+}
+
+function planWithin(shape: Shape, { lengths, ...wish }: Wish & { lengths: readonly number[] }): Plan | null {
+  const { streams = false } = shape;
   // Shorter sequences lose examples, so they come last; doing without the arena costs more time than smaller batches.
   for (const max_length of lengths) {
     for (const arena of [true, false]) {
       for (let batch = wish.per_device_train_batch_size; batch >= 1; batch = Math.floor(batch / 2)) {
         const memory = predictMemory(shape, { batch, length: bucketOf(max_length), arena });
-        if (wish.memory === null || memory <= wish.memory) return { max_length, batch, arena, memory };
+        if (wish.memory === null || memory <= wish.memory) {
+          return { max_length, batch, arena, streams, memory };
+        }
       }
     }
   }
-  const least = predictMemory(shape, { batch: 1, length: bucketOf(lengths.at(-1)!), arena: false });
-  throw new UserError(
-    `Expected a memory budget of at least ${megabytes(least)} for this model, found ${megabytes(wish.memory!)}; give --memory ${megabytes(least)} or a smaller model`,
-  );
+  return null;
 }
 
 /** Lengths that a context holds, longest first; of a very short context its own. */

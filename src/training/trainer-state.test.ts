@@ -1,5 +1,5 @@
 // trainer_state.json has exactly the fields of transformers' TrainerState (5.23 and 4.57 agree on them): its loader
-// hands each key to the class, and one more raises. That it loads was seen by hand (docs/log.md).
+// hands each key to the class, and one more raises. test/reference/trainer-state.test.ts loads one there.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -114,7 +114,10 @@ export function explainPlan(
   return [
     `Sequences of at most ${plan.max_length} tokens, ${packing ? "short ones together in one row" : `${plan.batch} at a time`}`,
     `${what} (${formatBytes(kept)})`,
-    ...(storage === "f32"
+    ...(plan.streams
+      ? ["Frozen weights are read anew for every pass, in f32: slow, but nothing else fits"]
+      : []),
+    ...(storage === "f32" || plan.streams
       ? []
       : [`Frozen weights are held in blocks of 32, ${storage}, and multiplied in f32`]),
     plan.arena

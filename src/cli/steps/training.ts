@@ -21,6 +21,7 @@ import { type Network, openNetwork } from "../../training/network.ts";
 import type { OptimizerName } from "../../training/optimizer.ts";
 import { type Resolved, resolveOptions } from "../../training/options.ts";
 import { type Plan, planTraining, shapeOf } from "../../training/plan.ts";
+import type { Storage } from "../../training/stored.ts";
 import { train } from "../../training/train.ts";
 import { requireClaim, runClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
@@ -142,8 +143,10 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   const storage = requireStorage(base.model, options);
   const dials = { compute, storage, max_in_len };
   const shape = { ...shapeOf(base.model, adapter, options.optim as OptimizerName), ...dials };
-  const { sizes, kept, held_rows } = planMemory({ shape, adapter }, planTraining(shape, options), options);
-  const { max_length } = sizes;
+  const planned = planTraining(shape, options);
+  const { sizes, kept, held_rows } = planMemory({ shape, adapter }, planned, options);
+  const { max_length, streams } = sizes;
+  const holdsAsRead = compute === "f32" && storage === "f32" && !streams;
   const rule = {
     tokenizer: base.tokenizer,
     format: formats[job.format],
@@ -159,11 +162,11 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   const engine = openNetwork({
     model: base.model,
     // What is rounded is read once and not kept as it was.
-    read: compute === "f32" && storage === "f32" ? base.read : (name) => base.source.read(name),
+    read: holdsAsRead ? base.read : (name) => base.source.read(name),
     adapter,
     trainable: adapter ? "adapter" : "all",
     label_smoothing: options.label_smoothing_factor,
-    ...{ compute, storage },
+    ...dialsOf(sizes, { compute, storage }),
     keeping: kept.keeping,
     kept_layers: kept.kept_layers,
     ...{ packing, held_rows },
@@ -171,7 +174,7 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   });
   const sayNoMore = sayOnAbort(face);
   try {
-    await prepareCompute({ engine, options, material }, face);
+    if (!streams) await prepareCompute({ engine, options, material }, face);
     if (job.dry_run) {
       const { tokenizer } = base;
       await dryRun({ engine, material, options, plan: sizes, tokenizer, since: known.since }, face);
@@ -186,6 +189,11 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
     sayNoMore();
     await engine.dispose();
   }
+}
+
+/** Weights that are read anew are f32. */
+function dialsOf({ streams }: Plan, dials: { compute: Compute; storage: Storage }) {
+  return streams ? ({ streams, compute: "f32", storage: "f32" } as const) : dials;
 }
 
 /** Tells who presses Ctrl-C what is waited for, until the function that it returns is called. */
