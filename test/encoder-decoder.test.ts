@@ -112,11 +112,13 @@ test("a bottleneck with an invertible adapter and the embedding, and every weigh
   assert.ok(suggested.code === 0 || suggested.code === 3, suggested.stderr);
 });
 
-test("a LongT5 with the adapter of 2022", async () => {
-  const options = ["--model", long, "--run", "long", "--adapter", "pfeiffer+inv", "--optim", "adafactor"];
+test("a LongT5 with the adapter of 2022, on eight-bit products", async () => {
+  const what = ["--adapter", "pfeiffer+inv", "--optim", "adafactor", "--compute", "int8"];
+  const options = ["--model", long, "--run", "long", ...what];
   const pace = ["--max_length", "384", "--per_device_train_batch_size", "2", "--max_steps", "3"];
   const { code, stderr } = await run(["train", ...options, ...pace], { cwd: shop.repository });
   assert.equal(code, 0, stderr);
+  assert.match(stderr, /gradients agree to (0\.99\d\d|1\.0000): near enough/);
   const { model_type, model_class } = jsonOf(runFolder("long", "adapter_config.json"));
   assert.deepEqual([model_type, model_class], ["longt5", "LongT5ForConditionalGeneration"]);
   const asked = ["suggest", "-m", "Bump version", "package.json", "--run", "long", "--max_new_tokens", "8"];

@@ -111,7 +111,8 @@ test("a dry run, on a folder with spiece.model, says what it will take", async (
   mkdirSync(folder);
   writeModelFolder(folder, { config, arrays: weightsOf(config), tokenizerFiles: {} });
   copyFileSync(new URL("golden/tokenizers/xlnet.model", import.meta.url), join(folder, "spiece.model"));
-  const options = ["--adapter", "pfeiffer", "--max_steps", "4", "--dry_run", "--json"];
+  const pace = ["--max_steps", "4", "--dry_run", "--json"];
+  const options = ["--adapter", "pfeiffer", "--compute", "int8", ...pace];
   const { code, stdout, stderr } = await run(
     ["train", "--model", folder, "--run", "dry", ...SIZE, ...options],
     {
@@ -119,6 +120,10 @@ test("a dry run, on a folder with spiece.model, says what it will take", async (
     },
   );
   assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /Everything is computed in f32: XLNet's attention multiplies with arrays of three axes/,
+  );
   const found = JSON.parse(stdout.trim().split("\n").at(-1)!);
   assert.ok(found.seconds > 0 && found.predicted_memory > 0);
 });

@@ -19,7 +19,7 @@ const FOREIGN = [
   ...["resume_from_checkpoint", "auto_find_batch_size", "use_cpu"],
   ...["evaluation_strategy", "warmup_ratio", "no_cuda", "overwrite_output_dir"],
   ...["max_length", "completion_only_loss", "assistant_only_loss", "dataset_text_field", "eos_token"],
-  ...["chat_template_path", "loss_type"],
+  ...["chat_template_path", "loss_type", "packing", "packing_strategy"],
   ...["r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora", "use_dora", "modules_to_save"],
   ...["layers_to_transform", "lora_r", "lora_target"],
 ];

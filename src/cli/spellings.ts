@@ -59,6 +59,7 @@ const NEEDLESS: Readonly<Record<string, Needless>> = {
   dataset_text_field: value("a dataset has fields of its own"),
   eos_token: value("the tokenizer says what ends an answer"),
   chat_template_path: value("prompts have the form that --format gives them"),
+  packing_strategy: value("rows are filled from the longest example down"),
   loss_type: value("the loss is the cross-entropy of the answer"),
   per_device_eval_batch_size: value("held-out examples go one at a time"),
   resume_from_checkpoint: value("a run goes on from its checkpoint by itself"),
