@@ -124,6 +124,6 @@ test("an unknown bench is answered with the names and exit code 2", () => {
   assert.deepEqual([status, stdout], [2, ""]);
   assert.match(
     stderr,
-    /one of the names generate, half-billion, history, long, memory, train.*found "tran --runs=2"; did you mean train\?$/m,
+    /one of the names generate, half-billion, history, long, memory, packing, seq2seq, train.*found "tran --runs=2"; did you mean train\?$/m,
   );
 });

@@ -1,5 +1,5 @@
 // Files from outside, damaged at random: each is refused in a sentence or read as what it says, within its own bytes
-// and in little memory. CODEFUDGE_FUZZ says how many of each kind; 25000 makes 100,000 in all.
+// and in little memory. CODEFUDGE_FUZZ says how many of each kind; 25000 makes 150,000 in all.
 
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -71,6 +71,8 @@ export class Chain {
   readonly #parts: ChainParts;
   readonly #side: Side;
   readonly #programs: Programs;
+  /** Programs that run once for a batch and work in much memory, which they give back. */
+  readonly #rare: Programs;
   /** Masks that a held block program takes, and what it keeps. */
   readonly #masks = new Map<string, readonly Parameter[]>();
   readonly #kept = new Map<string, readonly Parameter[]>();
@@ -85,6 +87,7 @@ export class Chain {
     this.#parts = parts;
     this.#side = side;
     this.#programs = new Programs(parts.device);
+    this.#rare = new Programs({ ...parts.device, arena: false });
   }
 
   /** A program of this chain's lengths, for a stage beside the blocks. */
@@ -172,6 +175,7 @@ export class Chain {
   /** Lets go of programs and of what belongs to their lengths. */
   async dispose(): Promise<void> {
     await this.#programs.dispose();
+    await this.#rare.dispose();
     this.#masks.clear();
     this.#kept.clear();
     this.#positions = null;
@@ -203,7 +207,7 @@ export class Chain {
     const of = lengths.join();
     if (this.#positions?.of === of) return this.#positions.added;
     const build = () => positionsForward(this.#parts.setup, this.#side, extent);
-    const program = await this.program("positions", build);
+    const program = await this.#rare.get("positions", build);
     const added = await program.run({ ...this.#all(), ...given }, this.#positions?.added);
     this.#positions = { of, added };
     return added;
@@ -211,7 +215,7 @@ export class Chain {
 
   async #positionsBackward(extent: PairExtent, sums: Buffers): Promise<void> {
     const build = () => positionsBackward(this.#parts.setup, this.#side, extent);
-    const program = await this.program("positionsBackward", build);
+    const program = await this.#rare.get("positionsBackward", build);
     const given = Object.fromEntries(
       Object.entries(sums).map(([name, sum]) => [name.replace("dshared:", "d:"), sum]),
     );

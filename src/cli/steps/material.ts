@@ -75,7 +75,7 @@ function requireExamples({ train, tooLong }: Material, max_length: number): void
   if (train.length > 0) return;
   throw new UserError(
     tooLong > 0
-      ? `Expected training examples of at most ${max_length} tokens, found ${tooLong} that are all longer; give a larger --max_length`
+      ? `Expected training examples of at most ${max_length} tokens, found ${tooLong} that are all longer; give a larger --max_length, or --max_out_len where that was set`
       : "Expected training examples, found none in the dataset; a repository with more changes to text files is needed",
   );
 }
@@ -98,4 +98,7 @@ export function sayMaterial({ train, old, tooLong }: Material, plan: Plan, { pro
       `${formatCount(tooLong)} longer than ${formatCount(plan.max_length)} tokens are left out; ` +
       `memory about ${formatBytes(plan.memory)}`,
   );
+  if (tooLong > train.length) {
+    progress.warn("Most examples are left out: a larger --max_length or --max_out_len takes more of them");
+  }
 }

@@ -15,7 +15,14 @@ import { type RunManifest, readRun } from "../workspace.ts";
 
 export const writerOptions = {
   run: { type: "string", default: null, help: "Run, by name or folder", unset: "the newest", value: "NAME" },
-  max_new_tokens: { type: "integer", default: 512, help: "Longest answer, in tokens", value: "N", least: 1 },
+  max_new_tokens: {
+    type: "integer",
+    default: null,
+    help: "Longest answer, in tokens",
+    unset: "the max_out_len that the run was trained with, else 512",
+    value: "N",
+    least: 1,
+  },
   max_context: {
     type: "integer",
     default: null,
@@ -32,6 +39,8 @@ export const writerOptions = {
     least: 0,
   },
 } as const satisfies OptionTable;
+
+const LONGEST_ANSWER = 512;
 
 /** Exit code when the model gave no change that could be proven. */
 export const NO_CHANGE = 3;
@@ -53,7 +62,7 @@ export function lengthsOf({ max_length, options }: Pick<RunManifest, "max_length
 
 type Wish = {
   readonly folder: string;
-  readonly max_new_tokens: number;
+  readonly max_new_tokens: number | null;
   readonly max_context: number | null;
   readonly adapter_scale: number;
 };
@@ -66,8 +75,8 @@ export type OpenWriter = {
 
 /** Opens a finished run; the caller disposes of it. */
 export function openWriter(wish: Wish, signal: AbortSignal): OpenWriter {
-  const { max_new_tokens } = wish;
   const run = readRun(wish.folder);
+  const max_new_tokens = wish.max_new_tokens ?? lengthsOf(run).max_out_len ?? LONGEST_ANSWER;
   const base = run.kind === "all" ? openBase(join(wish.folder, "model")) : openBaseOf(run, wish.folder);
   const adapter = openAdapterOf({ ...wish, kind: run.kind }, wish.folder, base);
   const positions = base.model.max_position_embeddings;
