@@ -11,7 +11,7 @@ const facts: CardFacts = {
   base: { name: "org/base", model_type: "llama", sha256: "ab12", revision: "main" },
   data: {
     commits: { first: "c0ffee", last: "decade", count: 120 },
-    examples: 340,
+    examples: { seen: 340, all: 340 },
     sha256: "cd34",
   },
   training: { learning_rate: 0.001, steps: 200 },

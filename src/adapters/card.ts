@@ -18,7 +18,8 @@ export type CardFacts = {
   readonly data: {
     readonly repository?: string;
     readonly commits?: { readonly first: string; readonly last: string; readonly count: number };
-    readonly examples: number;
+    /** Those that a step has seen, and all of its dataset that fit. */
+    readonly examples: { readonly seen: number; readonly all: number };
     readonly sha256: string;
   };
   /** Training options worth repeating, and what was measured, by name. */
@@ -37,7 +38,12 @@ export function modelCard(facts: CardFacts): string {
     ["sha256 of the base's weights", base.sha256],
     ["Repository", data.repository],
     ["Commits", commits && `${commits.count}, from ${commits.first} to ${commits.last}`],
-    ["Examples", data.examples],
+    [
+      "Examples",
+      data.examples.seen === data.examples.all
+        ? data.examples.all
+        : `${data.examples.seen} seen of ${data.examples.all}`,
+    ],
     ["sha256 of the dataset", data.sha256],
   ];
   return [

@@ -2,7 +2,16 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -83,6 +92,27 @@ test("the lock of a dead process, of an id used again and of an earlier self are
   for (const owner of owners) {
     plant(owner);
     assert.deepEqual(await enter(), ["lock"], JSON.stringify(owner));
+  }
+});
+
+const isLinux = existsSync("/proc/self/stat");
+
+test("a killed process that its parent never asked after is dead", {
+  skip: !isLinux && "only seen in /proc",
+}, async () => {
+  // The shell becomes a program that knows nothing of its child.
+  const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 60"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  try {
+    const [line] = (await once(parent.stdout, "data")) as [Buffer];
+    const pid = Number(line);
+    const isZombie = () => readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+    while (!isZombie()) await new Promise((resolve) => setTimeout(resolve, 10));
+    plant({ pid, host: hostname(), started: null });
+    assert.deepEqual(await enter(), ["lock"]);
+  } finally {
+    parent.kill();
   }
 });
 

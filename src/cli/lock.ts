@@ -127,16 +127,22 @@ function isAtWork(owner: Owner, path: string): boolean {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
+  // A killed process whose parent never asked after it stays listed for as long as the parent lives.
+  return !/^[ZX]/.test(statOf(pid)[0] ?? "");
 }
 
-/** Field 22 of Linux's /proc/PID/stat; the name in field 2 may hold anything, so counting begins behind it. */
+/** When a process began: field 22 of its stat. */
 function startOf(pid: number): string | null {
+  return statOf(pid)[19] ?? null;
+}
+
+/** Linux's /proc/PID/stat from field 3 on; the name in field 2 may hold anything, so counting begins behind it. */
+function statOf(pid: number): string[] {
   const text = readOrEmpty(`/proc/${pid}/stat`);
-  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  return text.slice(text.lastIndexOf(")") + 2).split(" ");
 }
 
 function parseOwner(text: string): Owner | undefined {

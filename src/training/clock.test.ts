@@ -22,6 +22,13 @@ test("the schedule is at its end when the last step begins, not after the last v
   assert.ok(shareByClock(standing(10, { validate: 1000 }), 100) <= 0.2, "a validation longer than the run");
 });
 
+test("the schedule begins with the first step, however long it took to get there", () => {
+  assert.equal(shareByClock(standing(40), 100, 40), 0);
+  assert.equal(shareByClock(standing(70), 100, 40), 0.5);
+  assert.equal(shareByClock(standing(90, { validate: 8, save: 2 }), 100, 40), 1);
+  assert.equal(shareByClock(standing(120), 100, 110), 1, "begun when the time was over");
+});
+
 test("no validation that only a moment parts from the one at the end", () => {
   const parts = { step: 10, validate: 20, save: 1 };
   assert.equal(isTimeToValidate(standing(48, parts), 100), true);

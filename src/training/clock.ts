@@ -59,9 +59,13 @@ export function startClock(seconds: number, since: number, before: Lasted = {}):
   };
 }
 
-/** Share of `time` that is over, what the end takes kept free: a last validation, a last checkpoint. */
-export function shareByClock(clock: Clock, time: number): number {
-  return clock.seconds() / Math.max(time / 2, time - endOf(clock));
+/**
+ * Share of `time` that is over, what the end takes kept free: a last validation, a last checkpoint. Counted from `begun`,
+ * the second at which steps began, it is the share of the steps.
+ */
+export function shareByClock(clock: Clock, time: number, begun = 0): number {
+  const end = Math.max(time / 2, time - endOf(clock));
+  return begun < end ? (clock.seconds() - begun) / (end - begun) : 1;
 }
 
 /** A run by the clock ends where it comes nearest to its time: half a step early rather than a whole one late. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultsOf } from "../base/options.ts";
 import { epochsOf, type Resolved, resolveOptions, trainOptions } from "./options.ts";
-import { totalSteps, windowAt } from "./order.ts";
+import { seenBy, totalSteps, windowAt } from "./order.ts";
 
 const optionsOf = (given: Partial<Resolved>): Resolved => ({
   ...resolveOptions(defaultsOf(trainOptions), "adapter"),
@@ -29,6 +29,14 @@ test("a window that reaches over the end of a pass takes the rest from the next"
   const windows = Array.from({ length: 3 }, (_, step) => windowAt(optionsOf({}), 6, step)).flat();
   assert.deepEqual([...windows.slice(0, 6)].sort(), [0, 1, 2, 3, 4, 5]);
   assert.deepEqual([...windows.slice(6)].sort(), [0, 1, 2, 3, 4, 5]);
+});
+
+test("what the first steps see: their windows, and all after a pass", () => {
+  const [first, second] = [windowAt(optionsOf({}), 6, 0), windowAt(optionsOf({}), 6, 1)];
+  assert.deepEqual(seenBy(optionsOf({}), 6, 0), new Set());
+  assert.deepEqual(seenBy(optionsOf({}), 6, 1), new Set(first));
+  assert.deepEqual(seenBy(optionsOf({}), 6, 1000), new Set([...first, ...second]));
+  assert.equal(seenBy(optionsOf({}), 6, 2).size, 6);
 });
 
 test("steps: those asked for, or the passes' last window whole, or none by the clock", () => {

@@ -29,6 +29,15 @@ export function windowAt(options: Resolved, count: number, step: number): number
   });
 }
 
+/** Indices of the sequences that the first so many steps see. */
+export function seenBy(options: Resolved, count: number, steps: number): ReadonlySet<number> {
+  const seen = new Set<number>();
+  for (let step = 0; step < steps && seen.size < count; step++) {
+    for (const index of windowAt(options, count, step)) seen.add(index);
+  }
+  return seen;
+}
+
 const orders = new Map<string, readonly number[]>();
 
 function orderOf(seed: number, count: number): readonly number[] {

@@ -28,6 +28,8 @@ export type Progress = {
   readonly learning_rates: readonly number[];
   readonly times: readonly number[];
   readonly evaluations: readonly Evaluation[];
+  /** Seconds of the run when its first step began; `null` before. */
+  readonly begun: number | null;
   /** Held-out examples of a validation, where the clock decided how many; `null` before it has. */
   readonly held_out: number | null;
   /** Seconds that a step, a validation and a checkpoint took, so that a run by the clock goes on as it ran. */
@@ -44,7 +46,7 @@ export function createProgress(identity: string, started: number): Progress {
   return {
     ...{ step: 0, tokens: 0, targets: 0, seconds: 0, started, identity },
     ...{ losses: [], grad_norms: [], learning_rates: [], times: [], evaluations: [] },
-    ...{ held_out: null, lasted: {}, ended: null },
+    ...{ begun: null, held_out: null, lasted: {}, ended: null },
   };
 }
 

@@ -1,5 +1,5 @@
-// Fifty steps of training, five times: the same losses and the same arrays to the bit with equal threads, for the plain
-// engine and for every dial.
+// Steps of training, again and again: the same losses and the same arrays to the bit with equal threads, for the plain
+// engine and for every dial. CODEFUDGE_LONG=1: fifty steps, five times.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,8 +13,7 @@ import { type Sequence, targetWeight } from "./batch.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import { initialWeights } from "./initial.ts";
 
-const STEPS = 50;
-const RUNS = 5;
+const [STEPS, RUNS] = process.env.CODEFUDGE_LONG ? [50, 5] : [8, 3];
 
 const model = createModel({
   model_type: "llama",

@@ -160,10 +160,10 @@ function begin(run: TrainRun): Course {
   };
 }
 
-/** By steps, by the clock, or whichever of the two is further. */
-function doneShare({ run: { options }, state, total, clock }: Course): number {
+/** By steps, by the clock since `begun`, or whichever of the two is further. */
+function doneShare({ run: { options }, state, total, clock }: Course, begun = 0): number {
   const bySteps = total === null ? 0 : state.step / total;
-  const byClock = options.time === null ? 0 : shareByClock(clock, options.time);
+  const byClock = options.time === null ? 0 : shareByClock(clock, options.time, begun);
   return Math.min(1, Math.max(bySteps, byClock));
 }
 
@@ -251,7 +251,8 @@ function scheduleAt(course: Course): number {
   const steps = course.total ?? 1000;
   const share = options.warmup_steps < 1;
   const warmup_steps = share ? Math.ceil(options.warmup_steps * steps) : options.warmup_steps;
-  const place = options.time === null ? course.state.step : doneShare(course) * steps;
+  const { step, begun } = course.state;
+  const place = options.time === null ? step : doneShare(course, begun ?? 0) * steps;
   const name = options.lr_scheduler_type as ScheduleName;
   return scheduleFactor({ name, warmup_steps, max_steps: steps }, Math.min(place, steps));
 }
@@ -261,6 +262,7 @@ type StepEvent = Extract<TrainEvent, { type: "step" }>;
 async function trainStep(course: Course): Promise<StepEvent> {
   const { run, state, clock } = course;
   const started = performance.now();
+  state.begun ??= clock.seconds();
   const indices = windowAt(run.options, run.sequences.length, state.step);
   const members = indices.map((index) => run.sequences[index]!);
   const { loss, norm, learning_rate } = await clock.timeAsync("step", () => update(course, indices));

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { UserError } from "../../base/errors.ts";
-import { ofCommits, readCommits, selectCommits, writeCommits } from "./continuing.ts";
+import { ofCommits, oldCount, readCommits, selectCommits, writeCommits } from "./continuing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "codefudge-continuing-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -14,33 +14,28 @@ after(() => rmSync(folder, { recursive: true }));
 /** Two examples a commit. */
 const examples = Array.from({ length: 400 }, (_, i) => ({ commit: `c${Math.floor(i / 2)}` }));
 const known = new Set(Array.from({ length: 160 }, (_, i) => `c${i}`));
-const choice = { known, old_share: 0.25, seed: 42, folder };
+const choice = { known, seed: 42, folder };
 
-test("new commits all, old ones by share, others measured, none in two places", () => {
-  const { fresh, replayed, measured } = selectCommits(examples, choice);
+test("new commits all, old ones to train again or to measure, each in one place", () => {
+  const { fresh, old, measured } = selectCommits(examples, choice);
   assert.deepEqual(
     [...fresh],
     Array.from({ length: 40 }, (_, i) => `c${160 + i}`),
   );
-  assert.equal(replayed.size, Math.ceil(80 / 3 / 2), "27 of 107 examples are a quarter");
   assert.equal(measured.size, 12);
-  assert.ok([...replayed, ...measured].every((commit) => known.has(commit)));
-  assert.equal(
-    new Set([...fresh, ...replayed, ...measured]).size,
-    fresh.size + replayed.size + measured.size,
-  );
+  assert.deepEqual(new Set([...old, ...measured]), known);
+  assert.equal(old.length + measured.size, known.size);
+  assert.deepEqual([oldCount(80, 0.25), oldCount(80, 0.5), oldCount(80, 0)], [27, 80, 0]);
 });
 
-test("the same seed chooses the same, another others; no share trains none again", () => {
+test("the same seed chooses the same, another others", () => {
   assert.deepEqual(selectCommits(examples, choice), selectCommits(examples, choice));
   assert.notDeepEqual(selectCommits(examples, { ...choice, seed: 1 }), selectCommits(examples, choice));
-  assert.equal(selectCommits(examples, { ...choice, old_share: 0 }).replayed.size, 0);
 });
 
 test("of few old commits half are left to be trained again", () => {
-  const few = { ...choice, known: new Set(["c0", "c1", "c2"]), old_share: 0.5 };
-  const { replayed, measured } = selectCommits(examples, few);
-  assert.deepEqual([replayed.size, measured.size], [1, 2]);
+  const { old, measured } = selectCommits(examples, { ...choice, known: new Set(["c0", "c1", "c2"]) });
+  assert.deepEqual([old.length, measured.size], [1, 2]);
 });
 
 test("nothing new is a sentence, and so is a run that does not know its commits", () => {

@@ -28,16 +28,15 @@ export function readCommits(folder: string): ReadonlySet<string> {
   return new Set(readText(path).split("\n").filter(Boolean));
 }
 
-/** Commits by what becomes of their examples. */
+/** Commits by what becomes of their examples; `old` are those to train again, first the first. */
 export type Selection = {
   readonly fresh: ReadonlySet<string>;
-  readonly replayed: ReadonlySet<string>;
+  readonly old: readonly string[];
   readonly measured: ReadonlySet<string>;
 };
 
 type Choice = {
   readonly known: ReadonlySet<string>;
-  readonly old_share: number;
   readonly seed: number;
   /** Folder of the earlier run, for the message. */
   readonly folder: string;
@@ -46,7 +45,7 @@ type Choice = {
 /** Divides the commits of training examples into new ones, old ones to train again and old ones to measure. */
 export function selectCommits(
   examples: Iterable<Pick<Example, "commit">>,
-  { known, old_share, seed, folder }: Choice,
+  { known, seed, folder }: Choice,
 ): Selection {
   const counts = new Map<string, number>();
   for (const { commit } of examples) counts.set(commit, (counts.get(commit) ?? 0) + 1);
@@ -56,13 +55,15 @@ export function selectCommits(
       `Expected commits that ${folder} has not learned from, found none among the training examples; commit more, or read the history again with codefudge history`,
     );
   }
-  const count = (commits: readonly string[]) => commits.reduce((n, commit) => n + counts.get(commit)!, 0);
   const old = createRandom(seed).shuffle([...counts.keys()].filter((commit) => known.has(commit)));
   // At most half of the old ones are measured, so that something is left to be trained again.
   const measured = takeUntil(old.slice(0, Math.ceil(old.length / 2)), MEASURED, counts);
-  const wanted = Math.round((count(fresh) * old_share) / (1 - old_share));
-  const replayed = takeUntil(old.slice(measured.length), wanted, counts);
-  return { fresh: new Set(fresh), replayed: new Set(replayed), measured: new Set(measured) };
+  return { fresh: new Set(fresh), old: old.slice(measured.length), measured: new Set(measured) };
+}
+
+/** Old examples that go with so many new ones, for them to be that share of both. */
+export function oldCount(fresh: number, old_share: number): number {
+  return Math.round((fresh * old_share) / (1 - old_share));
 }
 
 /** The first commits that together have so many examples. */

@@ -7,7 +7,7 @@ import { readExamples } from "../../dataset/store.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import type { Plan } from "../../training/plan.ts";
 import { formatBytes, formatCount } from "../units.ts";
-import { ofCommits, readCommits, selectCommits } from "./continuing.ts";
+import { ofCommits, oldCount, readCommits, selectCommits } from "./continuing.ts";
 import type { Face } from "./face.ts";
 import type { TrainJob } from "./job.ts";
 import { type RenderedItem, renderStep } from "./render.ts";
@@ -57,18 +57,30 @@ async function continued(
 ): Promise<Trained> {
   const { folder, old_share } = continues!;
   const known = readCommits(folder);
-  const { fresh, replayed, measured } = selectCommits(readExamples(dataset, "train"), {
-    known,
-    old_share,
-    folder,
-    seed: options.seed,
-  });
-  const render = (purpose: FitRule["purpose"], ...commits: ReadonlySet<string>[]) =>
-    renderStep(ofCommits(readExamples(dataset, "train"), ...commits), { ...rule, purpose }, face);
-  const { items, tooLong } = await render("train", fresh, replayed);
+  const choice = { known, folder, seed: options.seed };
+  const { fresh, old, measured } = selectCommits(readExamples(dataset, "train"), choice);
+  const render = (purpose: FitRule["purpose"], commits: ReadonlySet<string>) =>
+    renderStep(ofCommits(readExamples(dataset, "train"), commits), { ...rule, purpose }, face);
+  const { items, tooLong } = await render("train", fresh);
+  const wanted = oldCount(items.length, old_share);
+  const again = await firstOf(old, wanted, (commits) => render("train", commits));
   const older = await render("measure", measured);
-  const old = items.filter(({ commit }) => replayed.has(commit)).length;
-  return { train: items, older: older.items, old, tooLong };
+  return { train: [...items, ...again], older: older.items, old: again.length, tooLong };
+}
+
+/** The first so many examples of some commits that fit; only rendering tells which do. */
+async function firstOf(
+  commits: readonly string[],
+  wanted: number,
+  render: (commits: ReadonlySet<string>) => Promise<{ readonly items: readonly RenderedItem[] }>,
+): Promise<readonly RenderedItem[]> {
+  const found: RenderedItem[] = [];
+  for (let at = 0; at < commits.length && found.length < wanted; ) {
+    const next = commits.slice(at, at + wanted - found.length);
+    at += next.length;
+    found.push(...(await render(new Set(next))).items);
+  }
+  return found.slice(0, wanted);
 }
 
 function requireExamples({ train, tooLong }: Material, max_length: number): void {

@@ -11,6 +11,8 @@ import { everyParameter } from "../../models/encoder-decoder.ts";
 import type { Sequence } from "../../training/batch.ts";
 import { removeCheckpoints } from "../../training/checkpoint.ts";
 import type { Network } from "../../training/network.ts";
+import type { Resolved } from "../../training/options.ts";
+import { seenBy } from "../../training/order.ts";
 import type { Plan } from "../../training/plan.ts";
 import { bestOf } from "../../training/progress.ts";
 import { checkSaved } from "../../training/selfcheck.ts";
@@ -27,6 +29,7 @@ type Made = { readonly base: Base; readonly adapter: Adapter | null; readonly en
 type Ended = Made & {
   readonly job: TrainJob;
   readonly plan: RunPlan;
+  readonly options: Resolved;
   readonly material: Material;
   readonly sizes: Plan;
   readonly finished: Finished;
@@ -60,8 +63,10 @@ export function letGo(folder: string, { options }: RunPlan): void {
 }
 
 /** The model card of an adapter. */
-function cardOf({ job, base, adapter, material }: Ended, run: RunManifest): string {
-  const commits = [...new Set(material.train.map(({ commit }) => commit))];
+function cardOf({ job, options, base, adapter, material: { train } }: Ended, run: RunManifest): string {
+  // A run that a clock or a number of steps ends has not seen everything.
+  const seen = seenBy(options, train.length, run.progress.step);
+  const commits = [...new Set(train.filter((_, index) => seen.has(index)).map(({ commit }) => commit))];
   const { step, seconds, last_loss, base_loss, best } = run.progress;
   const { learning_rate, lr_scheduler_type, optim, seed } = run.options as Record<string, string | number>;
   return modelCard({
@@ -70,7 +75,7 @@ function cardOf({ job, base, adapter, material }: Ended, run: RunManifest): stri
     base: { ...publicName(base), model_type: base.model.model_type, sha256: run.base_sha256 },
     data: {
       commits: { first: commits[0]!, last: commits.at(-1)!, count: commits.length },
-      examples: run.examples.train,
+      examples: { seen: seen.size, all: train.length },
       sha256: run.dataset_sha256,
     },
     training: {

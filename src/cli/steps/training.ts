@@ -184,7 +184,7 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
     if (!known.goesOn) beginRun(job.run, plan);
     const finished = await follow(train(trainRun({ ...known, base, engine, material, sizes }, face)), face);
     writeCommits(job.run, [...commitsBefore(job), ...material.train.map(({ commit }) => commit)]);
-    return await finishRun({ job, plan, base, adapter, engine, material, sizes, finished });
+    return await finishRun({ job, plan, options, base, adapter, engine, material, sizes, finished });
   } finally {
     sayNoMore();
     await engine.dispose();
