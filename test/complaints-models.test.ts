@@ -12,6 +12,7 @@ import { parseAdapter } from "../src/adapters/options.ts";
 import { saveAdapter } from "../src/adapters/save.ts";
 import { defaultsOf } from "../src/base/options.ts";
 import { createRandom } from "../src/base/random.ts";
+import { openBase } from "../src/generation/base.ts";
 import { createAnyModel } from "../src/models/table.ts";
 import type { Sequence } from "../src/training/batch.ts";
 import { sequenceLosses } from "../src/training/loss.ts";
@@ -84,8 +85,23 @@ test("adapters PR #629: a T5 with a head of its own keeps it beside an adapter, 
   assert.notDeepEqual(whole.trained, beside.trained);
 });
 
+/** 32 values as 4-bit steps of a power of two around 0: a half-precision scale, then the first 16 in the low halves. */
+function q4Block(values: Float32Array): Uint8Array {
+  const exponent = Math.ceil(Math.log2(Math.max(...values.map(Math.abs), 2 ** -10) / 7));
+  const block = new Uint8Array(18);
+  new DataView(block.buffer).setUint16(0, (exponent + 15) << 10, true);
+  const step = (value: number) => Math.max(0, Math.min(15, Math.round(value / 2 ** exponent) + 8));
+  for (let i = 0; i < 16; i++) block[2 + i] = step(values[i]!) | (step(values[16 + i]!) << 4);
+  return block;
+}
+
+const q4Bytes = (values: Float32Array) =>
+  Buffer.concat(
+    Array.from({ length: values.length / 32 }, (_, i) => q4Block(values.subarray(32 * i, 32 * i + 32))),
+  );
+
 /** A Llama folder as a GGUF file: rows of q and k interleaved by heads, the tokenizer in the metadata. */
-function writeGguf(path: string, folder: string): void {
+function writeGguf(path: string, folder: string, matrices: "F32" | "Q4_0" = "F32"): void {
   const { config, read } = openFolder(folder);
   const [heads, keyValueHeads, blocks] = [
     "num_attention_heads",
@@ -96,7 +112,9 @@ function writeGguf(path: string, folder: string): void {
   const tensors = [...arrays.values()].map(({ name, shape }) => {
     const of = /\.self_attn\.(q|k)_proj\.weight$/.exec(name)?.[1];
     const values = of ? interleave(read(name), shape[0]!, of === "q" ? heads : keyValueHeads) : read(name);
-    return { name: ggufName(name), storage: "F32" as const, shape, bytes: bytesOf(values) };
+    const storage = shape.length === 2 && shape[1]! % 32 === 0 ? matrices : "F32";
+    const bytes = storage === "F32" ? bytesOf(values) : q4Bytes(values);
+    return { name: ggufName(name), storage, shape, bytes };
   });
   const metadata = {
     ...llamaMetadata({ hidden: Number(config.hidden_size), heads, keyValueHeads, blocks }),
@@ -173,5 +191,31 @@ test("llama.cpp #3852, #11561: a GGUF file with grouped heads is trained as it i
     adapters.push(readFileSync(join(shop.repository, ".codefudge/runs", name, "adapter_model.safetensors")));
   }
   assert.ok(adapters[0]!.equals(adapters[1]!));
+  shop.dispose();
+});
+
+test("peft #2321: what is merged into four-bit weights answers as base and adapter did, in f32", async () => {
+  const shop = await createWorkshop(40);
+  const gguf = join(shop.folder, "four-bit.gguf");
+  writeGguf(gguf, shop.model, "Q4_0");
+  const inShop = async (tokens: readonly string[]) => {
+    const { code, stderr } = await run(tokens, { cwd: shop.repository });
+    assert.equal(code, 0, stderr);
+  };
+  const size = ["--max_length", "256", "--max_steps", "3", "--threads", "1", "--learning_rate", "0.02"];
+  await inShop(["train", "--model", gguf, "--run", "four", "--target_modules", "q_proj,v_proj,gate_proj", ...size]);
+  const merged = join(shop.folder, "merged");
+  await inShop(["merge", "four", "--output", merged]);
+  const base = openBase(gguf);
+  const adapter = openAdapter(join(shop.repository, ".codefudge/runs/four"), base);
+  const whole = openBase(merged);
+  const losses = {
+    base: await lossesWith({ ...base, adapter: null }),
+    trained: await lossesWith({ ...base, adapter }),
+    merged: await lossesWith({ ...whole, adapter: null }),
+  };
+  for (const { source } of [base, whole]) source.dispose();
+  assert.ok(losses.base.some((loss, i) => Math.abs(loss - losses.trained[i]!) > 0.01));
+  for (const [i, loss] of losses.trained.entries()) assert.ok(Math.abs(loss - losses.merged[i]!) < 1e-4);
   shop.dispose();
 });

@@ -17,6 +17,8 @@ import type { Rendered } from "../src/dataset/render.ts";
 import { readExamples } from "../src/dataset/store.ts";
 import { openBase } from "../src/generation/base.ts";
 import { createAnyModel, createModel } from "../src/models/table.ts";
+import { loadTokenizer } from "../src/tokenizer/load.ts";
+import type { Tokenizer } from "../src/tokenizer/tokenizer.ts";
 import { packBatches, type Sequence } from "../src/training/batch.ts";
 import { Engine } from "../src/training/engine.ts";
 import { type Network, openNetwork } from "../src/training/network.ts";
@@ -70,6 +72,7 @@ type Given = Partial<Resolved> & {
   readonly failing?: number;
   readonly folder?: string;
   readonly network?: Network;
+  readonly validation?: readonly Sequence[];
   /** The id that answers must end with. */
   readonly end?: number;
 };
@@ -81,6 +84,7 @@ async function trainTiny(wish: Given) {
     loudness = 1,
     failing,
     folder = freshFolder(),
+    validation = [],
     network,
     end,
     ...options
@@ -95,7 +99,7 @@ async function trainTiny(wish: Given) {
     const made = train({
       engine,
       sequences: given,
-      validation: [],
+      validation,
       options: { ...resolved, ...options },
       batch: options.per_device_train_batch_size ?? 1,
       folder,
@@ -130,8 +134,11 @@ function assertRefused(error: unknown, says: RegExp): void {
   assert.match(error.message, says);
 }
 
-async function rendered(): Promise<{ items: readonly Rendered[]; eosId: number; bosId: number | undefined }> {
-  const { tokenizer, source } = openBase(shop.model);
+async function rendered(
+  given?: Tokenizer,
+): Promise<{ items: readonly Rendered[]; eosId: number; bosId: number | undefined }> {
+  const { tokenizer: own, source } = openBase(shop.model);
+  const tokenizer = given ?? own;
   const rule = {
     tokenizer,
     format: formats.region,
@@ -211,8 +218,14 @@ test("unsloth #2900, #1128: what is asked is not trained, what is answered is, t
 });
 
 test("llama.cpp PR #7107: never two tokens of beginning", async () => {
-  const { items, bosId } = await rendered();
-  for (const { ids } of items) assert.ok(ids[0] !== bosId || ids[1] !== bosId);
+  const tokenizer = loadTokenizer({
+    "tokenizer.model": readFileSync(new URL("golden/tokenizers/llama.model", import.meta.url)),
+    "tokenizer_config.json": '{"add_bos_token": true, "bos_token": "<s>", "eos_token": "</s>"}',
+  });
+  const { items, bosId } = await rendered(tokenizer);
+  assert.ok(items.length > 10);
+  assert.equal(bosId, 1);
+  for (const { ids } of items) assert.deepEqual([ids[0], ids.lastIndexOf(1)], [1, 0]);
 });
 
 test("transformers PR #34191, #35203, PR #35438, #37766: how a step is divided into batches changes neither loss nor result", async () => {
@@ -283,6 +296,26 @@ test("peft #859, transformers #35850: a run that goes on has the losses, rates a
     events.flatMap((e) => (e.type === "step" ? [[e.step, e.loss, e.learning_rate]] : []));
   assert.deepEqual(told(rest), told(calm).slice(2));
   assert.deepEqual(rest.arrays, calm.arrays);
+});
+
+test("axolotl #3203: measuring held-out loss runs on no more at a time than training does", async () => {
+  const network = openEngine(1);
+  const most = { trained: 0, measured: 0 };
+  const { accumulate, evaluate } = network;
+  network.accumulate = (batch, seed) => {
+    most.trained = Math.max(most.trained, batch.ids.length);
+    return accumulate.call(network, batch, seed);
+  };
+  network.evaluate = (batch) => {
+    most.measured = Math.max(most.measured, batch.ids.length);
+    return evaluate.call(network, batch);
+  };
+  const validation = [...sequences, ...sequences, ...sequences];
+  const pace = { max_steps: 2, eval_strategy: "steps", eval_steps: 1, per_device_train_batch_size: 2 };
+  const { events, error } = await trainTiny({ network, validation, ...pace });
+  assert.equal(error, undefined);
+  assert.equal(events.filter(({ type }) => type === "validated").length, 3);
+  assert.ok(most.measured > 0 && most.measured <= most.trained, JSON.stringify(most));
 });
 
 test("axolotl #3203: measuring held-out loss takes no more memory than training was planned for", () => {

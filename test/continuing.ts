@@ -95,7 +95,8 @@ function write(name: string, parts: { readonly train: Examples; readonly validat
 }
 
 async function train(name: string, dataset: string, ...options: string[]): Promise<void> {
-  const size = ["--max_length", String(LENGTHS.trained), "--max_steps", steps, "--threads", threads];
+  const max_steps = String(Number(steps) * (name === "base" ? 6 : 1));
+  const size = ["--max_length", String(LENGTHS.trained), "--max_steps", max_steps, "--threads", threads];
   const pace = ["--save_steps", "5", "--max_eval_samples", "8", "--no-load_best_model_at_end"];
   const run = ["--run", here(name), ...size, ...pace, "--early_stopping_patience", "0"];
   await command("train", here(dataset), ...run, ...options);
