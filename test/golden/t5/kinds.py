@@ -2,8 +2,8 @@
 
 Run twice, as ../adapters/make.py, whose work this is: `python kinds.py peft` and `python kinds.py adapters`. Each
 rewrites its own cases, a folder kinds/CASE/ each with the files that ../adapters/make.py names (`logits.safetensors` is
-of the first sequence's answer; of the arrays after ten steps those of two runs are kept). sequences.json has the sequences: sources and answers of lengths around each other's,
-of which a batch pads both.
+of the first sequence's answer). sequences.json has the sequences: sources and answers of lengths around each other's, of
+which a batch pads both.
 """
 
 import json
@@ -77,22 +77,16 @@ def peft_model(variant, options, seed):
     return model.eval()
 
 
-def write_case(name, *case):
-    make.write_case(name, *case)
-    for left_out in ("adamw-linear", "adafactor-cosine"):
-        (make.HERE / name / f"{left_out}.safetensors").unlink()
-
-
 def main(which):
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     prepare()
     if which == "peft":
         for seed, (name, (variant, options)) in enumerate(PEFT.items()):
-            write_case(name, variant, peft_model(variant, options, seed), make.Peft)
+            make.write_case(name, variant, peft_model(variant, options, seed), make.Peft)
     else:
         for seed, (name, (variant, options)) in enumerate(ADAPTERS.items(), start=20):
-            write_case(name, variant, make.Adapters.make(variant, options, seed, False), make.Adapters)
+            make.write_case(name, variant, make.Adapters.make(variant, options, seed, False), make.Adapters)
 
 
 if __name__ == "__main__":
