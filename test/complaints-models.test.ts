@@ -203,7 +203,16 @@ test("peft #2321: what is merged into four-bit weights answers as base and adapt
     assert.equal(code, 0, stderr);
   };
   const size = ["--max_length", "256", "--max_steps", "3", "--threads", "1", "--learning_rate", "0.02"];
-  await inShop(["train", "--model", gguf, "--run", "four", "--target_modules", "q_proj,v_proj,gate_proj", ...size]);
+  await inShop([
+    "train",
+    "--model",
+    gguf,
+    "--run",
+    "four",
+    "--target_modules",
+    "q_proj,v_proj,gate_proj",
+    ...size,
+  ]);
   const merged = join(shop.folder, "merged");
   await inShop(["merge", "four", "--output", merged]);
   const base = openBase(gguf);
