@@ -1,6 +1,7 @@
 // Two sides of a comparison, each a fresh process that prints one JSON line of numbers for each sample it measured.
 // Every mode of the peer is tried briefly; the fastest then takes turns with us. Knows neither side's work.
 
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../src/base/errors.ts";
@@ -23,9 +24,18 @@ export type Comparison = {
   /** The figure that decides: more is better. */
   readonly figure: string;
   readonly unit: string;
+  /** What is measured, in words for a heading. */
+  readonly work: string;
   readonly ours: Side;
-  /** What the peer is called, and its modes; `null` when there is none to measure. */
-  readonly peer: { readonly name: string; readonly modes: Readonly<Record<string, Side>> } | null;
+  /** `null` when there is none to measure. */
+  readonly peer: Peer | null;
+};
+
+/** What a peer is called, its modes, and the packages whose versions a reader of the figures wants to know. */
+export type Peer = {
+  readonly name: string;
+  readonly modes: Readonly<Record<string, Side>>;
+  readonly packages: readonly string[];
 };
 
 /** Times that each mode of the peer is tried before one is chosen. */
@@ -65,7 +75,7 @@ export function explainMissingPeer(name: string): string {
 
 /** Measures both sides in turn; every figure of the result is a median over runs of a median over samples. */
 export async function compare(comparison: Comparison, { runs, log }: BenchSetup): Promise<BenchResult> {
-  const { figure, unit, ours, peer } = comparison;
+  const { figure, unit, work, ours, peer } = comparison;
   const run = async (side: Side, label: string) => {
     const outcome = await measureSide(side);
     log(`  ${label.padEnd(24)} ${describe(summarise([outcome]))}`);
@@ -91,8 +101,21 @@ export async function compare(comparison: Comparison, { runs, log }: BenchSetup)
     peer: fastest === undefined ? null : `${peer!.name}, ${fastest}`,
     peer_value: theirs?.[figure] ?? null,
     peak_rss_bytes: own.peak_rss_bytes!,
-    details: { peer_peak_rss_bytes: theirs?.peak_rss_bytes ?? null, ours: own, theirs, modes, outcomes },
+    details: {
+      ...{ work, versions: peer && versionsOf(peer) },
+      ...{ peer_peak_rss_bytes: theirs?.peak_rss_bytes ?? null, ours: own, theirs, modes, outcomes },
+    },
   };
+}
+
+const VERSIONS =
+  "import json, sys; from importlib.metadata import version; " +
+  'print(", ".join(f"{name} {version(name)}" for name in json.loads(sys.argv[1])))';
+
+/** What the peer's interpreter says of its packages. */
+function versionsOf({ modes, packages }: Peer): string {
+  const { command } = Object.values(modes)[0]!;
+  return spawnSync(command, ["-c", VERSIONS, JSON.stringify(packages)], { encoding: "utf8" }).stdout.trim();
 }
 
 function mapValues<T, U>(

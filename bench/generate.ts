@@ -34,13 +34,15 @@ export const bench: Bench = {
 };
 
 async function runGenerate(setup: BenchSetup): Promise<BenchResult> {
-  const work = setup.values as Values<typeof generateBenchOptions>;
-  const { shape, prompt, tokens, steps, threads } = work;
-  const model = work.model === null ? null : resolve(work.model);
+  const { shape, prompt, tokens, steps, threads, ...given } = setup.values as Values<
+    typeof generateBenchOptions
+  >;
+  const model = given.model === null ? null : resolve(given.model);
   const job = { model, shape, prompt, tokens, steps, threads };
   const ours = ourSide("generate", job);
+  const work = `answers of ${tokens} tokens to ${prompt}`;
   const result = await compare(
-    { figure: "decoding", unit: "tokens/s", ours, peer: peerOf(setup, job) },
+    { figure: "decoding", unit: "tokens/s", work, ours, peer: peerOf(setup, job) },
     setup,
   );
   return { ...result, details: { ...result.details, prefill: prefillOf(result) } };
@@ -55,7 +57,8 @@ function peerOf({ venv, log }: BenchSetup, job: { readonly model: string | null 
     log("generate: no peer was measured; it reads model folders only, so give --model a folder");
     return null;
   }
-  return { name: "transformers", modes: peerModes(venv, "generate", { ...job, modes: MODES }) };
+  const modes = peerModes(venv, "generate", { ...job, modes: MODES });
+  return { name: "transformers", modes, packages: ["torch", "transformers"] };
 }
 
 /** The second figure of the same runs, as the first is written. */

@@ -57,6 +57,24 @@ test("a bench without a peer says how to add one, and measures ourselves", () =>
   assert.ok(value > 0 && peak_rss_bytes > 20e6 && machine.cores > 0);
 });
 
+test("--picture draws a file of results, and says what it wants where there is none", () => {
+  const file = join(folder, "results.jsonl");
+  const machine = { cpu: "a processor", cores: 2, date: "2026-11-23" };
+  writeFileSync(
+    file,
+    `${JSON.stringify({ name: "train", value: 12, unit: "tokens/s", peer: null, machine })}\n`,
+  );
+  const drawn = bench("--picture", file);
+  assert.equal(drawn.status, 0, drawn.stderr);
+  assert.match(drawn.stdout, /^<svg .*>12<.*<\/svg>\n$/s);
+  const missing = bench("--picture", join(folder, "none"));
+  assert.equal(missing.status, 2);
+  assert.match(
+    missing.stderr,
+    /^Expected --picture FILE, a file of lines that benches printed, found .*none\n$/,
+  );
+});
+
 test("the fastest mode of the peer is the peer, and the others are kept", () => {
   const venv = fakeVenv(
     "train",

@@ -1,12 +1,15 @@
 // npm run bench -- NAME [--json] [--venv DIR] [--runs N] [more…]: readable lines on stderr, and as the last line of
-// stdout one JSON object. `-- --list` names the benches: every file beside this one that exports `bench`.
+// stdout one JSON object. `-- --list` names the benches: every file beside this one that exports `bench`;
+// `-- --picture FILE` draws a file of such lines.
 
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { UsageError, UserError } from "../src/base/errors.ts";
+import { readText } from "../src/base/files.ts";
 import type { Option } from "../src/base/options.ts";
 import { nearestName } from "../src/base/options.ts";
 import { type Bench, type BenchSetup, describeMachine, rounded } from "./measure.ts";
 import { COMMON, readArguments } from "./options.ts";
+import { drawPicture } from "./picture.ts";
 
 const USAGE = "npm run bench -- NAME [--json] [--venv DIR] [--runs N] [more…]";
 
@@ -16,6 +19,7 @@ async function main(tokens: readonly string[]): Promise<number> {
   try {
     const benches = await loadBenches();
     if (tokens.includes("--list")) return list(benches);
+    if (tokens[0] === "--picture") return picture(tokens[1]);
     const [name, ...rest] = tokens;
     const bench = benches.find((candidate) => candidate.name === name);
     if (!bench) throw unknownBench(benches, tokens);
@@ -47,6 +51,16 @@ async function measure(bench: Bench, tokens: readonly string[]): Promise<number>
       ...{ runs, machine, ...details },
     }),
   );
+  return 0;
+}
+
+function picture(file?: string): number {
+  if (file === undefined || !existsSync(file)) {
+    throw new UsageError(
+      `Expected --picture FILE, a file of lines that benches printed, found ${file ?? "none"}`,
+    );
+  }
+  process.stdout.write(drawPicture(readText(file).split("\n")));
   return 0;
 }
 

@@ -22,7 +22,10 @@ async function runMemory(setup: BenchSetup): Promise<BenchResult> {
   for (const memory of BUDGETS) {
     setup.log(`  ${memory / 1e9} GB`);
     const ours = ourSide("train", { ...jobOf(setup), length: null, memory });
-    const result = await compare({ figure: "tokens_per_second", unit: "tokens/s", ours, peer: null }, setup);
+    const result = await compare(
+      { figure: "tokens_per_second", unit: "tokens/s", work: "", ours, peer: null },
+      setup,
+    );
     budgets[memory] = result;
     worst = Math.max(worst, result.peak_rss_bytes! / memory);
   }

@@ -28,12 +28,12 @@ export const bench: Bench = {
 };
 
 async function runPacking(setup: BenchSetup): Promise<BenchResult> {
-  const { model, ...work } = setup.values as Values<typeof packingOptions>;
+  const { model, ...rest } = setup.values as Values<typeof packingOptions>;
   const [dataset, ...more] = setup.places;
   if (model === null || dataset === undefined || more.length > 0) {
     throw new UsageError("Expected --model PATH and one folder that codefudge history made, found others");
   }
-  const { length, row, window, steps, threads, compute, memory } = work;
+  const { length, row, window, steps, threads, compute, memory } = rest;
   const job = {
     model: resolve(model),
     dataset: resolve(dataset),
@@ -46,6 +46,11 @@ async function runPacking(setup: BenchSetup): Promise<BenchResult> {
     memory,
   };
   const side = (mode: string) => ourSide("packing", { ...job, mode });
-  const peer = { name: "without packing", modes: { alone: side("alone"), padded: side("padded") } };
-  return compare({ figure: "tokens_per_second", unit: "tokens/s", ours: side("packed"), peer }, setup);
+  const peer = {
+    name: "without packing",
+    modes: { alone: side("alone"), padded: side("padded") },
+    packages: [],
+  };
+  const work = `examples of at most ${length} tokens in rows of ${row}`;
+  return compare({ figure: "tokens_per_second", unit: "tokens/s", work, ours: side("packed"), peer }, setup);
 }

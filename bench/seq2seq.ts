@@ -1,11 +1,10 @@
 // One training step of a model with an encoder and a decoder, whole: both embeddings, blocks, head, loss, gradients,
 // clipping, AdamW. Random weights, since speed does not depend on them. Ours against PyTorch with adapters.
 
-import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { OptionTable, Values } from "../src/base/options.ts";
-import { compare, ourSide, peerModes, type Side } from "./arms.ts";
+import { compare, ourSide, peerModes } from "./arms.ts";
 import type { Bench, BenchResult, BenchSetup } from "./measure.ts";
 
 const shapes = readdirSync(join(import.meta.dirname, "pairs")).map((file) => file.replace(".json", ""));
@@ -40,23 +39,13 @@ async function runSeq2seq(setup: BenchSetup): Promise<BenchResult> {
   const job = { shape, length, targets, steps, threads };
   if (venv === null) log(NO_PEER);
   const modes = venv === null ? null : peerModes(venv, "seq2seq", { ...job, adapter: ADAPTER, modes: MODES });
-  const peer = modes && { name: "PyTorch + adapters", modes };
+  const peer = modes && { name: "PyTorch + adapters", modes, packages: PACKAGES };
   const ours = ourSide("seq2seq", { ...job, compute, memory });
-  const result = await compare({ figure: "tokens_per_second", unit: "tokens/s", ours, peer }, setup);
-  if (modes === null) return result;
-  return { ...result, details: { ...result.details, versions: versionsOf(Object.values(modes)[0]!) } };
+  const work = `${shape}, ${length} tokens in and ${targets} out`;
+  return compare({ figure: "tokens_per_second", unit: "tokens/s", work, ours, peer }, setup);
 }
 
 const PACKAGES = ["adapters", "transformers", "torch"];
-const VERSIONS =
-  "import json, sys; from importlib.metadata import version; " +
-  'print(", ".join(f"{name} {version(name)}" for name in json.loads(sys.argv[1])))';
-
-/** What a side's interpreter says of its packages. */
-function versionsOf({ command }: Side): string {
-  return spawnSync(command, ["-c", VERSIONS, JSON.stringify(PACKAGES)], { encoding: "utf8" }).stdout.trim();
-}
-
 // adapters asks for an older transformers than the peers of the other benches: an environment of its own.
 const NO_PEER =
   "seq2seq: no peer was measured; for one, python3 -m venv DIR, " +

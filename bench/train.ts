@@ -59,8 +59,12 @@ export function runTrain(setup: BenchSetup): Promise<BenchResult> {
   const job = jobOf(setup);
   if (venv === null) log(explainMissingPeer("train"));
   const modes = venv === null ? null : peerModes(venv, "train", { ...job, modes: modesOf(setup) });
-  const peer = modes && { name: "PyTorch + PEFT", modes };
-  return compare({ figure: "tokens_per_second", unit: "tokens/s", ours: ourSide("train", job), peer }, setup);
+  const peer = modes && { name: "PyTorch + PEFT", modes, packages: ["torch", "transformers", "peft"] };
+  const work = `${job.shape}, ${job.length} tokens`;
+  return compare(
+    { figure: "tokens_per_second", unit: "tokens/s", work, ours: ourSide("train", job), peer },
+    setup,
+  );
 }
 
 function modesOf({ values }: BenchSetup): readonly string[] {

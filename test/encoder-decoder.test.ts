@@ -11,7 +11,7 @@ import { t5 } from "../src/models/t5.ts";
 import { trainBpe } from "../src/tokenizer/train.ts";
 import { initialPairWeights } from "../src/training/encoder-decoder-initial.ts";
 import { writeModelFolder } from "../src/weights/folder.ts";
-import { type Child, createWorkshop, run, start, type Workshop } from "./tiny.ts";
+import { createWorkshop, run, runCalmAndKilled, start, type Workshop } from "./tiny.ts";
 
 const CONFIG = {
   model_type: "t5",
@@ -140,23 +140,12 @@ suite("kill -9, and started again each time", { concurrency: true }, () => {
     ["full", "model/model.safetensors", "--method", "full"],
   ] as const) {
     test(`${kind}: the same bytes`, async () => {
-      const startAs = (name: string): Child => {
+      const startAs = (name: string) => {
         const pace = ["--max_steps", "8", "--save_steps", "2", "--eval_steps", "3", "--threads", "1"];
         const what = ["--model", model, "--run", name, ...SIZE, ...pace, ...options];
         return start(["train", "--json", ...what], shop.repository);
       };
-      const calm = await startAs(`calm-${kind}`).done;
-      assert.equal(calm.code, 0, calm.stderr);
-      for (const steps of [2, 3]) {
-        const child = startAs(`killed-${kind}`);
-        await child.steps(steps);
-        child.kill("SIGKILL");
-        assert.equal((await child.done).signal, "SIGKILL");
-      }
-      const last = await startAs(`killed-${kind}`).done;
-      assert.equal(last.code, 0, last.stderr);
-      const begun = last.stdout.split("\n").find((line) => line.startsWith('{"type":"started"'))!;
-      assert.ok(JSON.parse(begun).step > 0, "the last start goes on from a checkpoint");
+      await runCalmAndKilled((name) => startAs(`${name}-${kind}`), [2, 3]);
       const [a, b] = ["calm", "killed"].map((name) => readFileSync(runFolder(`${name}-${kind}`, file)));
       assert.ok(a!.equals(b!), `${file} of the killed run differs from the undisturbed one`);
     });

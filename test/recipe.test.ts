@@ -21,7 +21,7 @@ import { createPatch } from "../src/patch/create.ts";
 import { printPatch } from "../src/patch/print.ts";
 import { initialPairWeights } from "../src/training/encoder-decoder-initial.ts";
 import { writeModelFolder } from "../src/weights/folder.ts";
-import { run, start } from "./tiny.ts";
+import { run, runCalmAndKilled, start } from "./tiny.ts";
 
 const PIECES = fileURLToPath(new URL("golden/tokenizers/t5.model", import.meta.url));
 const CONFIG = {
@@ -138,16 +138,7 @@ test("killed and started again, the recipe gives the same bytes", async () => {
     const pace = ["--max_steps", "6", "--save_steps", "2", "--threads", "1", "--run", name];
     return start(["train", "old", "--json", "--model", model, ...RECIPE, ...pace], cwd);
   };
-  const calm = await startAs("calm").done;
-  assert.equal(calm.code, 0, calm.stderr);
-  const child = startAs("killed");
-  await child.steps(3);
-  child.kill("SIGKILL");
-  assert.equal((await child.done).signal, "SIGKILL");
-  const last = await startAs("killed").done;
-  assert.equal(last.code, 0, last.stderr);
-  const begun = last.stdout.split("\n").find((line) => line.startsWith('{"type":"started"'))!;
-  assert.ok(JSON.parse(begun).step > 0, "it goes on from a checkpoint");
+  await runCalmAndKilled(startAs, [3]);
   for (const name of ["adapter.safetensors", "embedding.pt"]) {
     const [a, b] = ["calm", "killed"].map((one) => readFileSync(runFolder(one, name)));
     assert.ok(a!.equals(b!), `${name} of the killed run differs`);

@@ -1,6 +1,7 @@
 // For tests only: a repository small enough and a Llama small enough that a whole training run takes seconds, and
 // the command line run inside this process or as one of its own.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -78,6 +79,28 @@ export function start(tokens: readonly string[], cwd: string, first?: Preloaded)
     steps,
     done,
   };
+}
+
+/**
+ * Runs a training twice, undisturbed and killed with `kill -9` after each of so many steps, started again each time; fails
+ * unless both end well and the last start goes on from a checkpoint.
+ */
+export async function runCalmAndKilled(
+  startAs: (kind: "calm" | "killed") => Child,
+  kills: readonly number[],
+): Promise<void> {
+  const calm = await startAs("calm").done;
+  assert.equal(calm.code, 0, calm.stderr);
+  for (const steps of kills) {
+    const child = startAs("killed");
+    await child.steps(steps);
+    child.kill("SIGKILL");
+    assert.equal((await child.done).signal, "SIGKILL");
+  }
+  const last = await startAs("killed").done;
+  assert.equal(last.code, 0, last.stderr);
+  const begun = last.stdout.split("\n").find((line) => line.startsWith('{"type":"started"'))!;
+  assert.ok(JSON.parse(begun).step > 0, "the last start goes on from a checkpoint");
 }
 
 export type Workshop = {

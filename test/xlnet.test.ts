@@ -11,7 +11,7 @@ import { readExamples } from "../src/dataset/store.ts";
 import { xlnet, xlnetParameters } from "../src/models/xlnet.ts";
 import { trainBpe } from "../src/tokenizer/train.ts";
 import { writeModelFolder } from "../src/weights/folder.ts";
-import { createWorkshop, run, start, type Workshop } from "./tiny.ts";
+import { createWorkshop, run, runCalmAndKilled, start, type Workshop } from "./tiny.ts";
 
 const CONFIG = {
   model_type: "xlnet",
@@ -134,16 +134,7 @@ test("kill -9, and started again each time: the same bytes", async () => {
     const what = ["--model", model, "--run", name, ...SIZE, ...pace, "--adapter", "pfeiffer+inv"];
     return start(["train", "--json", ...what, "--dropout", "0.1"], shop.repository);
   };
-  const calm = startAs("calm");
-  const child = startAs("killed");
-  await child.steps(3);
-  child.kill("SIGKILL");
-  assert.equal((await child.done).signal, "SIGKILL");
-  const last = await startAs("killed").done;
-  assert.equal(last.code, 0, last.stderr);
-  const begun = last.stdout.split("\n").find((line) => line.startsWith('{"type":"started"'))!;
-  assert.ok(JSON.parse(begun).step > 0, "the last start goes on from a checkpoint");
-  assert.equal((await calm.done).code, 0);
+  await runCalmAndKilled(startAs, [3]);
   const [a, b] = ["calm", "killed"].map((name) => readFileSync(runFolder(name, "adapter.safetensors")));
   assert.ok(a!.equals(b!), "the killed run's adapter differs from the undisturbed one's");
 });

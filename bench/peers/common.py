@@ -1,4 +1,4 @@
-"""What both peers need: the shape of the model, and what a stretch of work took (see bench/ours/stopwatch.ts)."""
+"""What the peers need: the shape of the model, and what a stretch of work took (see bench/ours/stopwatch.ts)."""
 
 import json
 import os
