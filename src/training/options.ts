@@ -180,9 +180,10 @@ export const trainOptions = {
   seed: { type: "integer", default: 42, help: "Seed of order, dropout and initial weights", value: "N" },
   compute: {
     type: "string",
-    default: "f32",
+    default: null,
     choices: ["f32", "int8"],
     help: "Products of frozen weights, while training: on eight-bit integers where a check on a few examples passes",
+    unset: "int8 for an adapter on a base of 50 million weights or more, else f32",
     value: "NAME",
   },
   storage: {

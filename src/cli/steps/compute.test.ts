@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UserError } from "../../base/errors.ts";
 import { createAnyModel } from "../../models/table.ts";
-import { explainPlan, planPacking, requireStorage } from "./compute.ts";
+import { computeOf, explainPlan, planPacking, requireStorage } from "./compute.ts";
 import type { Material } from "./material.ts";
 
 const llama = createAnyModel({
@@ -38,6 +38,28 @@ test("weights in blocks are for an adapter of a decoder in f32", () => {
   refused(() => requireStorage(llama, { ...wish, compute: "int8" }), /found --compute int8/);
 });
 
+test("eight-bit products are chosen for an adapter on a base that is large enough, unless something else is said", () => {
+  const size = { vocab_size: 50000, hidden_size: 512, intermediate_size: 1536, num_attention_heads: 8 };
+  const large = createAnyModel({ model_type: "llama", ...size, num_hidden_layers: 12 });
+  const small = createAnyModel({ model_type: "llama", ...size, vocab_size: 8000, num_hidden_layers: 2 });
+  const streams = {
+    model_type: "xlnet",
+    vocab_size: 50000,
+    d_model: 1024,
+    n_layer: 4,
+    n_head: 8,
+    d_inner: 2048,
+  };
+  const unsaid = { compute: null, storage: "f32", kind: "adapter" } as const;
+  assert.equal(computeOf(large, unsaid), "int8");
+  assert.equal(computeOf(small, unsaid), "f32");
+  assert.equal(computeOf(large, { ...unsaid, kind: "all" }), "f32");
+  assert.equal(computeOf(createAnyModel(streams), unsaid), "f32");
+  assert.equal(computeOf(large, { ...unsaid, storage: "int4" }), "f32");
+  assert.equal(computeOf(large, { ...unsaid, compute: "f32" }), "f32");
+  assert.equal(computeOf(small, { ...unsaid, compute: "int8" }), "int8");
+});
+
 test("packing is a decoder's, chosen by the examples where nothing is said", () => {
   const item = (length: number) => ({ rendered: { ids: new Int32Array(length), promptLength: 1 } });
   const material = { train: [item(60), item(90)], validation: [], older: [] } as unknown as Material;
@@ -51,7 +73,14 @@ test("packing is a decoder's, chosen by the examples where nothing is said", () 
 
 test("a plan says what it is", () => {
   const plan = { max_length: 256, batch: 2, arena: true, streams: false, memory: 9e8 };
-  const kept = { keeping: "linear", kept_layers: 4, kept: 1e8, packing: null, storage: "int4" } as const;
+  const kept = {
+    keeping: "linear",
+    kept_layers: 4,
+    kept: 1e8,
+    packing: null,
+    storage: "int4",
+    compute: "f32",
+  } as const;
   assert.deepEqual(explainPlan(plan, kept), [
     "Sequences of at most 256 tokens, 2 at a time",
     "Of the last 4 blocks all but attention's probabilities is kept (100 MB)",

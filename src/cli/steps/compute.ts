@@ -3,10 +3,12 @@
 
 import { totalmem } from "node:os";
 import type { Adapter } from "../../adapters/adapter.ts";
+import { sizeOf } from "../../base/dtype.ts";
 import { UserError } from "../../base/errors.ts";
-import type { AnyModel } from "../../models/encoder-decoder.ts";
+import { type AnyModel, everyParameter } from "../../models/encoder-decoder.ts";
 import type { ComputeCheck } from "../../training/calibration.ts";
 import { planPairKeeping } from "../../training/encoder-decoder-keeping.ts";
+import type { Compute } from "../../training/engine.ts";
 import { type KeptPlan, NOTHING_KEPT, planKeeping, planShapes } from "../../training/keeping.ts";
 import type { Network } from "../../training/network.ts";
 import type { Resolved } from "../../training/options.ts";
@@ -19,10 +21,10 @@ import type { Material } from "./material.ts";
 
 /** Makes a network ready for its dial and says what the check found, and what is used. */
 export async function prepareCompute(
-  { engine, options, material }: { engine: Network; options: Resolved; material: Material },
+  { engine, compute, material }: { engine: Network; compute: Compute; material: Material },
   { progress }: Face,
 ): Promise<ComputeCheck | null> {
-  if (options.compute === "f32") return null;
+  if (compute === "f32") return null;
   if (!engine.prepare) {
     progress.line(
       "Everything is computed in f32: XLNet's attention multiplies with arrays of three axes, and eight-bit products are made for linear layers",
@@ -44,13 +46,30 @@ export function describeCheck({ f32_loss, int8_loss, cosine, passed }: ComputeCh
   );
 }
 
+/** Weights from which eight-bit products are worth the seconds of their check. */
+const WORTH_CHECKING = 50e6;
+
+/** How frozen products are computed, where nothing is said: on eight bits when that pays and the network can. */
+export function computeOf(
+  model: AnyModel,
+  { compute, storage, kind }: Pick<Resolved, "compute" | "storage" | "kind">,
+): Compute {
+  if (compute !== null) return compute as Compute;
+  const canRound = kind === "adapter" && model.kind !== "two-stream" && storage === "f32";
+  return canRound && sizeOfAll(model) >= WORTH_CHECKING ? "int8" : "f32";
+}
+
+function sizeOfAll(model: AnyModel): number {
+  return everyParameter(model).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
 /** How frozen weights are held; refuses what has no such form. */
 export function requireStorage(
   model: AnyModel,
   { storage, compute, kind }: Pick<Resolved, "storage" | "compute" | "kind">,
 ): Storage {
   if (storage === "f32") return storage;
-  if (compute !== "f32") {
+  if (compute === "int8") {
     throw new UserError(
       `Expected --compute f32 with --storage ${storage}, found --compute ${compute}, which holds weights in a form of its own; leave one of them out`,
     );
@@ -101,11 +120,14 @@ export function planMemory(
   return { sizes, kept, held_rows: planShapes(keeper, sizes, limit) };
 }
 
+type Dials = { readonly packing: Packing | null; readonly storage: Storage; readonly compute: Compute };
+
 /** What was chosen, in lines. */
 export function explainPlan(
   plan: Plan,
-  { keeping, kept_layers, kept, packing, storage }: KeptPlan & { packing: Packing | null; storage: Storage },
+  { keeping, kept_layers, kept, ...dials }: KeptPlan & Dials,
 ): string[] {
+  const { packing, storage, compute } = dials;
   const what = {
     nothing: "Nothing of the forward pass is kept: every block is computed again on the way back",
     linear: `Of the last ${kept_layers} blocks all but attention's probabilities is kept`,
@@ -120,6 +142,9 @@ export function explainPlan(
     ...(storage === "f32" || plan.streams
       ? []
       : [`Frozen weights are held in blocks of 32, ${storage}, and multiplied in f32`]),
+    ...(compute === "f32" || plan.streams
+      ? []
+      : ["Frozen products are computed on eight-bit integers, if a check on examples passes"]),
     plan.arena
       ? "Working memory is held from run to run"
       : "Working memory is given back after every run, which is slower and takes less",

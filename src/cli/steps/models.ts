@@ -13,6 +13,7 @@ import { planTraining, type Shape } from "../../training/plan.ts";
 import type { StoredModel } from "../../weights/inventory.ts";
 import { requireParameters } from "../../weights/match.ts";
 import { openWeights } from "../../weights/open.ts";
+import { computeOf } from "./compute.ts";
 
 /** A model that can be used: sizes in numbers, memory in bytes. */
 export type Usable = {
@@ -49,7 +50,7 @@ function lookInto(path: string, adapter: AdapterConfig, memory: number): Usable 
     const parameters = everyParameter(model);
     requireParameters(parameters, source);
     const trained = allArrays(adapter, model).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    const shape = { model, trained, adapter: true };
+    const shape = { model, trained, adapter: true, compute: computeOf(model, WISH) };
     return {
       model_type: String(source.config.model_type),
       parameters: parameters.reduce((sum, one) => sum + sizeOf(one.shape), 0),

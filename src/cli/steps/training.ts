@@ -27,7 +27,14 @@ import { requireClaim, runClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
 import { ensureScratch, SCRATCH, SCRATCH_NOTE } from "../scratch.ts";
 import { clearRun, findPlan, findRun, type RunManifest, type RunPlan, writePlan } from "../workspace.ts";
-import { explainPlan, planMemory, planPacking, prepareCompute, requireStorage } from "./compute.ts";
+import {
+  computeOf,
+  explainPlan,
+  planMemory,
+  planPacking,
+  prepareCompute,
+  requireStorage,
+} from "./compute.ts";
 import { readCommits, writeCommits } from "./continuing.ts";
 import { dryRun } from "./dry-run.ts";
 import { ensureExtended } from "./extension.ts";
@@ -138,7 +145,7 @@ type Known = {
 async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManifest | null> {
   const { job, options, plan } = known;
   const adapter = adapterOf(base, job, options);
-  const compute = options.compute as Compute;
+  const compute = computeOf(base.model, options);
   const { max_in_len, max_out_len } = options;
   const storage = requireStorage(base.model, options);
   const dials = { compute, storage, max_in_len };
@@ -158,7 +165,7 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   sayMaterial(material, sizes, face);
   const packing = planPacking({ model: base.model, material, max_length }, options);
   if (options.explain_plan)
-    for (const line of explainPlan(sizes, { ...kept, packing, storage })) face.progress.line(line);
+    for (const line of explainPlan(sizes, { ...kept, packing, storage, compute })) face.progress.line(line);
   const engine = openNetwork({
     model: base.model,
     // What is rounded is read once and not kept as it was.
@@ -174,7 +181,7 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   });
   const sayNoMore = sayOnAbort(face);
   try {
-    if (!streams) await prepareCompute({ engine, options, material }, face);
+    if (!streams) await prepareCompute({ engine, compute, material }, face);
     if (job.dry_run) {
       const { tokenizer } = base;
       await dryRun({ engine, material, options, plan: sizes, tokenizer, since: known.since }, face);
