@@ -29,6 +29,12 @@ export function trainOptions(defaults: { shape: string; length: number; memory: 
     },
     threads: { type: "integer", default: 2, help: "Threads of both sides", value: "N" },
     compute: { type: "string", default: "int8", choices: ["f32", "int8"], help: "Our frozen products" },
+    storage: {
+      type: "string",
+      default: "f32",
+      choices: ["f32", "int8", "int4"],
+      help: "Our frozen weights where products are f32",
+    },
     memory: { type: "bytes", default: defaults.memory, help: "Our budget" },
     modes: {
       type: "string",
@@ -76,6 +82,6 @@ function modesOf({ values }: BenchSetup): readonly string[] {
 
 /** What a process of either side is told. */
 export function jobOf({ values }: BenchSetup): Omit<Work, "modes"> {
-  const { shape, length, targets, steps, threads, compute, memory } = values as Work;
-  return { shape, length, targets, steps, threads, compute, memory };
+  const { shape, length, targets, steps, threads, compute, storage, memory } = values as Work;
+  return { shape, length, targets, steps, threads, compute, storage, memory };
 }

@@ -87,10 +87,10 @@ function openEngine({ model, source }: Base, sequences: readonly Sequence[], job
   const per_device_train_batch_size = mode === "padded" ? window : 1;
   const plan = planTraining(sizes, { max_length: length, per_device_train_batch_size, memory: null });
   const keeper = { shape: sizes, adapter: LORA };
-  const { keeping, kept_layers, kept } = planKeeping(keeper, plan, memory);
-  const held_rows = planShapes(keeper, { ...plan, memory: plan.memory + kept }, memory);
+  const { keeping, kept_layers, ...kept } = planKeeping(keeper, plan, memory);
+  const held_rows = planShapes(keeper, { ...plan, memory: kept.memory }, memory);
   const dials = { compute, keeping, kept_layers, held_rows };
   const packing = choosePacking(sequences, length, mode === "packed");
-  const device = { threads, arena: plan.arena };
+  const device = { threads, arena: kept.arena };
   return new Engine({ model, read, adapter, trainable: "adapter", device, packing, ...dials });
 }

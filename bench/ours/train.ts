@@ -9,6 +9,7 @@ import { packBatches } from "../../src/training/batch.ts";
 import { type Compute, Engine } from "../../src/training/engine.ts";
 import { planKeeping } from "../../src/training/keeping.ts";
 import { planTraining, shapeOf } from "../../src/training/plan.ts";
+import type { Storage } from "../../src/training/stored.ts";
 import { clipFactor, gradientNorm } from "../../src/training/trained.ts";
 import { createRandomModel } from "./random.ts";
 import { stopwatch } from "./stopwatch.ts";
@@ -21,6 +22,7 @@ type Job = {
   readonly steps: number;
   readonly threads: number;
   readonly compute: Compute;
+  readonly storage: Storage;
   /** Budget in bytes, from which follows what forward passes keep. */
   readonly memory: number;
 };
@@ -29,16 +31,26 @@ const LORA = parseAdapter("lora[r=8,lora_alpha=16]");
 
 await main(JSON.parse(process.argv[2]!) as Job);
 
-async function main({ shape, targets, steps, threads, compute, memory, ...job }: Job): Promise<void> {
+async function main({
+  shape,
+  targets,
+  steps,
+  threads,
+  compute,
+  storage,
+  memory,
+  ...job
+}: Job): Promise<void> {
   const random = createRandom(1);
   const { model, read } = createRandomModel(shape);
   const adapter = createAdapter(LORA, { model, read }, random);
-  const sizes = { ...shapeOf(model, adapter, "adamw_torch"), model, compute };
+  const sizes = { ...shapeOf(model, adapter, "adamw_torch"), model, compute, storage, bare: true };
   const plan = planTraining(sizes, { max_length: job.length, per_device_train_batch_size: 1, memory });
   const length = plan.max_length;
-  const { keeping, kept_layers, kept } = planKeeping({ shape: sizes, adapter: LORA }, plan, memory);
-  const device = { threads, arena: plan.arena };
-  const form = plan.streams ? { compute: "f32" as const, streams: true } : { compute };
+  const keeper = { shape: sizes, adapter: LORA };
+  const { keeping, kept_layers, ...kept } = planKeeping(keeper, plan, memory);
+  const device = { threads, arena: kept.arena };
+  const form = plan.streams ? { compute: "f32" as const, streams: true } : { compute, storage };
   const dials = { ...form, keeping, kept_layers };
   const engine = new Engine({ model, read, adapter, trainable: "adapter", device, ...dials });
   const sequence = () => {
@@ -65,7 +77,7 @@ async function main({ shape, targets, steps, threads, compute, memory, ...job }:
       const told = {
         tokens_per_second: length / seconds,
         loss,
-        predicted_bytes: plan.memory + kept,
+        predicted_bytes: kept.memory,
         ...{ kept_layers, length, start_seconds },
       };
       console.log(JSON.stringify({ ...told, ...rest }));

@@ -64,7 +64,7 @@ export function blockHooks(model: Layers, adapter: AdapterConfig | null, place: 
     linear: (x: Tensor, names: readonly string[]) => {
       const together = joint(x, names);
       return together
-        ? split(together, outputsOf(model, names), 1)
+        ? together.flatMap((part) => split(part.product, outputsOf(model, part.names), 1))
         : names.map((name) => linear(x, parameter(`${name}.weight`)));
     },
     join: (_name: string, residual: Tensor, output: Tensor) => add(residual, output),

@@ -92,8 +92,10 @@ export type Initial =
 export type Planned = Parameter & { readonly initial: Initial };
 
 export type LinearHook = (x: Tensor, names: readonly string[]) => readonly Tensor[];
-/** The products of layers that share an input beside each other, [n, sum of outputs]; `null` where they are not joined. */
-export type JointHook = (x: Tensor, names: readonly string[]) => Tensor | null;
+/** The products of some layers that share an input beside each other, [n, sum of outputs]. */
+export type Products = { readonly names: readonly string[]; readonly product: Tensor };
+/** Products of layers that share an input, in their order, as they are joined; `null` where they are the base's own. */
+export type JointHook = (x: Tensor, names: readonly string[]) => readonly Products[] | null;
 export type JoinHook = (name: string, residual: Tensor, output: Tensor) => Tensor;
 export type ParameterHook = (name: string) => Tensor;
 

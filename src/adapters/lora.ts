@@ -26,6 +26,7 @@ import {
   outputsOf,
   type Parameter,
   type Planned,
+  type Products,
 } from "./kind.ts";
 import { selectModules } from "./select.ts";
 
@@ -88,10 +89,7 @@ function withLora(config: LoraConfig, context: BlockContext): LinearHook {
     const own = names.filter((name) => targeted.has(name));
     const masked = own[0] === undefined ? x : context.dropout(x, own[0]);
     const together = config.use_dora || own.length === 0 ? null : context.joint(x, names);
-    if (together) {
-      const sum = joined(masked, { names, own, together, scale }, context);
-      return split(sum, outputsOf(context.model, names), 1);
-    }
+    if (together) return joined(masked, { own, together, scale }, context);
     return context.linear(x, names).map((y, i) => {
       const name = names[i]!;
       if (!targeted.has(name)) return y;
@@ -107,29 +105,38 @@ function withLora(config: LoraConfig, context: BlockContext): LinearHook {
 }
 
 type Joined = {
-  readonly names: readonly string[];
-  /** Those of them that have an adapter. */
+  /** The layers that have an adapter. */
   readonly own: readonly string[];
-  /** The base's products beside each other. */
-  readonly together: Tensor;
+  /** The base's products. */
+  readonly together: readonly Products[];
   readonly scale: number;
 };
 
-/** The same for layers whose products are one: their A's under each other, their B's as blocks of one matrix [r of all, out]. */
-function joined(
-  x: Tensor,
-  { names, own, together, scale }: Joined,
-  { parameter, model }: BlockContext,
-): Tensor {
-  const hidden = linear(
-    x,
-    concat(
-      own.map((name) => parameter(`${name}.lora_A.weight`)),
-      0,
-    ),
-  );
-  const width = hidden.shape[1]!;
-  const outs = outputsOf(model, names);
+/** The same for layers whose products are joined: their A's under each other, the B's of a product as blocks of one matrix. */
+function joined(x: Tensor, { own, together, scale }: Joined, { parameter, model }: BlockContext): Tensor[] {
+  const parts = together.map(({ names }) => names.filter((name) => own.includes(name)));
+  const a = (name: string) => parameter(`${name}.lora_A.weight`);
+  const hidden = linear(x, concat(own.map(a), 0));
+  const widths = parts.map((names) => names.reduce((sum, name) => sum + a(name).shape[0]!, 0));
+  const given = widths.filter((width) => width > 0);
+  const each = split(hidden, given, 1);
+  return together.flatMap(({ names, product }, i) => {
+    const outs = outputsOf(model, names);
+    if (widths[i] === 0) return split(product, outs, 1);
+    const b = blocksOf({ names, outs, own: parts[i]!, width: widths[i]! }, parameter);
+    return split(apply("Gemm", [each.shift()!, b, product], { alpha: scale }), outs, 1);
+  });
+}
+
+type Blocks = {
+  readonly names: readonly string[];
+  readonly outs: readonly number[];
+  readonly own: readonly string[];
+  readonly width: number;
+};
+
+/** [r of all, sum of outputs]: what of a layer's adapter goes to its outputs, zeros elsewhere. */
+function blocksOf({ names, outs, own, width }: Blocks, parameter: BlockContext["parameter"]): Tensor {
   let row = 0;
   // Turned: so their gradients too come from products whose first operand is the narrow one.
   const columns = names.map((name, i) => {
@@ -140,7 +147,7 @@ function joined(
     row += b.shape[0]!;
     return before === 0 && row === width ? b : apply("Pad", [b, int64s([before, 0, width - row, 0])]);
   });
-  return apply("Gemm", [hidden, concat(columns, 1), together], { alpha: scale });
+  return concat(columns, 1);
 }
 
 /** m/‖W + s·BA‖ as [1, out]; of frozen arrays it is what stands in m's place. */

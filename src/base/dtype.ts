@@ -19,3 +19,7 @@ export const bytesPerElement: Readonly<Record<DType, number>> = {
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
+
+export function isSameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a === b || (a.length === b.length && a.every((extent, axis) => extent === b[axis]));
+}

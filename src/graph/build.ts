@@ -59,6 +59,20 @@ export function silu(x: Tensor): Tensor {
   return withPullback(y, { of: [x], rule });
 }
 
+/**
+ * silu(gate) ∘ up (Shazeer, 2020: SwiGLU). Of s = sigmoid(gate) and what flows to up, du = dz ∘ silu(gate), the gate gets
+ * up ∘ (du + s ∘ (dz - du)): eight passes over memory instead of nine.
+ */
+export function swiglu(gate: Tensor, up: Tensor): Tensor {
+  const s = sigmoid(gate);
+  const y = mul(gate, s);
+  const rule = (dz: Tensor) => {
+    const du = mul(dz, y);
+    return [mul(up, add(du, mul(s, sub(dz, du)))), du];
+  };
+  return withPullback(mul(y, up), { of: [gate, up], rule });
+}
+
 export const rmsNorm = (x: Tensor, scale: Tensor, epsilon: number): Tensor =>
   apply("RMSNormalization", [x, scale], { axis: -1, epsilon });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { evaluate, numbersOf } from "../../test/evaluate.ts";
-import { add, apply, detach, mul, softmax } from "./build.ts";
+import { add, apply, detach, mul, sigmoid, softmax, swiglu } from "./build.ts";
 import { gradients } from "./gradient.ts";
 import { input, nodesOf, scalar, type Tensor } from "./tensor.ts";
 
@@ -38,6 +38,14 @@ test("a shared subexpression is differentiated once, with the sum of what flows 
 
 test("nothing flows through a detached value", async () => {
   assert.deepEqual(await gradientsOf(mul(detach(mul(x, z)), x), [x]), [[3 * 5, -2 * 7 * 10]]);
+});
+
+test("the gradient of SwiGLU by hand is that of its parts", async () => {
+  const slope = async (y: Tensor) => (await gradientsOf(y, [x, z])).flat();
+  const [found, wanted] = [await slope(swiglu(x, z)), await slope(mul(mul(x, sigmoid(x)), z))];
+  found.forEach((value, i) => {
+    assert.ok(Math.abs(value - wanted[i]!) < 1e-6 * Math.abs(wanted[i]!), `${found}, wanted ${wanted}`);
+  });
 });
 
 test("a tensor in the middle of the graph may be asked for, and what lies under it too", async () => {

@@ -3,7 +3,7 @@
 // Source: transformers:src/transformers/models/{llama,qwen2,qwen3}.
 
 import { UserError } from "../base/errors.ts";
-import { linear, mul, rmsNorm, silu } from "../graph/build.ts";
+import { linear, rmsNorm, swiglu } from "../graph/build.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type ConfigFile, integerOf, numberOf, refuse } from "./config.ts";
 import type { AttentionConfig, Hooks, Model, Parameter } from "./model.ts";
@@ -122,7 +122,7 @@ export function decoderModel({ model_type, config, moreParameters, attention }: 
       const normal = (stream: Tensor, name: string) =>
         rmsNorm(stream, hooks.parameter(name), config.rms_norm_eps);
       const attended = attention(hooks, normal(x, "input_layernorm.weight"));
-      const middle = hooks.join("self_attn", x, attended);
+      const middle = hooks.join("self_attn", hooks.wanted?.(x) ?? x, attended);
       return hooks.join("mlp", middle, mlp(hooks, normal(middle, "post_attention_layernorm.weight")));
     },
     head: ({ parameter, beforeLogits = (y) => y }, x) => {
@@ -147,8 +147,8 @@ function linearShapes(config: DecoderConfig): Parameter[] {
   ];
 }
 
-/** down(silu(gate(x)) ∘ up(x)) (Shazeer, 2020: SwiGLU). */
+/** down(silu(gate(x)) ∘ up(x)). */
 function mlp({ linear }: Hooks, x: Tensor): Tensor {
   const [gate, up] = linear(x, ["mlp.gate_proj", "mlp.up_proj"]);
-  return linear(mul(silu(gate!), up!), ["mlp.down_proj"])[0]!;
+  return linear(swiglu(gate!, up!), ["mlp.down_proj"])[0]!;
 }

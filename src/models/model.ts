@@ -16,6 +16,8 @@ export type Hooks = {
   readonly attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor;
   /** What the residual stream [n, hidden_size] becomes after the sub-layer of that name: without an adapter the sum. */
   readonly join: (name: string, residual: Tensor, output: Tensor) => Tensor;
+  /** The rows of x [n, ..] that are wanted of what follows attention, and that `attend` gives; all where it is not given. */
+  readonly wanted?: (x: Tensor) => Tensor;
 };
 
 /** How the head gets at what is outside it; `beforeLogits` stands between the last norm and the vocabulary. */

@@ -3,7 +3,7 @@
 
 import * as ort from "onnxruntime-node";
 import type { DType, TypedArray } from "../base/dtype.ts";
-import { sizeOf } from "../base/dtype.ts";
+import { isSameShape, sizeOf } from "../base/dtype.ts";
 import { isEnd, MARK, marked } from "./in-place.ts";
 
 /** What a program needs to be run; `graph`'s `Program` is one. */
@@ -61,7 +61,11 @@ export async function compile(program: Runnable, options: DeviceOptions): Promis
     logSeverityLevel: 3,
     // A waiting thread spins as long as waking it would take: less costs a sleep an operator, more stands in the way of
     // other sessions and programs.
-    extra: { session: { intra_op: { allow_spinning: "1", spin_duration_us: "50" } } },
+    extra: {
+      // Both put a transposition back into the product that it was taken out of, where it costs more.
+      optimization: { disable_specified_optimizers: "GemmTransposeFusion;MatmulTransposeFusion" },
+      session: { intra_op: { allow_spinning: "1", spin_duration_us: "100" } },
+    },
   });
   // Not the program itself: its bytes are as large as its constants and have served.
   const { name, inputs, outputs } = program;
@@ -87,18 +91,20 @@ async function run(
 ): Promise<Buffers> {
   const given: Record<string, ort.Tensor> = {};
   for (const [name, spec] of Object.entries(inputs)) {
-    given[name] = requireSpec(`${program}: expected ${name}`, spec, feeds[name]).handle as ort.Tensor;
+    const buffer = feeds[name];
+    if (!fits(spec, buffer)) throw misfit(`${program}: expected ${name}`, spec, buffer);
+    given[name] = buffer.handle as ort.Tensor;
   }
   const written: Record<string, Buffer> = {};
+  const fetches: Record<string, ort.Tensor | null> = { [MARK]: null };
   for (const [name, spec] of Object.entries(outputs)) {
-    const target = into[name];
-    written[name] = target
-      ? requireSpec(`${program}: expected a buffer for ${name}`, spec, target)
-      : emptyBuffer(spec);
+    const buffer = into[name] ?? emptyBuffer(spec);
+    if (!fits(spec, buffer)) throw misfit(`${program}: expected a buffer for ${name}`, spec, buffer);
+    written[name] = buffer;
+    fetches[name] = buffer.handle as ort.Tensor;
   }
-  const fetches = Object.entries(written).map(([name, { handle }]) => [name, handle as ort.Tensor] as const);
   try {
-    await session.run(given, { [MARK]: null, ...Object.fromEntries(fetches) });
+    await session.run(given, fetches);
   } catch (error) {
     if (!isEnd(error)) throw error;
   }
@@ -119,13 +125,14 @@ function emptyBuffer({ dtype, shape }: { dtype: DType; shape: readonly number[] 
   return createBuffer(dtype, shape, new arrayOf[dtype](sizeOf(shape)));
 }
 
-/** The buffer, when it is as a program has it; names what was found otherwise. */
-function requireSpec(
-  expected: string,
-  spec: { dtype: DType; shape: readonly number[] },
-  buffer?: Buffer,
-): Buffer {
-  if (buffer && buffer.dtype === spec.dtype && buffer.shape.join() === spec.shape.join()) return buffer;
+type Wanted = { readonly dtype: DType; readonly shape: readonly number[] };
+
+/** Whether a buffer is as a program has it. */
+function fits({ dtype, shape }: Wanted, buffer: Buffer | undefined): buffer is Buffer {
+  return buffer !== undefined && buffer.dtype === dtype && isSameShape(buffer.shape, shape);
+}
+
+function misfit(expected: string, { dtype, shape }: Wanted, buffer: Buffer | undefined): Error {
   const found = buffer ? `${buffer.dtype}[${buffer.shape}]` : "nothing";
-  throw new Error(`${expected} as ${spec.dtype}[${spec.shape}], found ${found}`);
+  return new Error(`${expected} as ${dtype}[${shape}], found ${found}`);
 }

@@ -17,9 +17,14 @@ export type BlockSource = {
 /** Sees of each layer its weights as f32 and what was observed in it. */
 export type Observer = (layer: number, weights: Buffers, observed: Buffers) => void;
 
+/** Bytes of weights that may lie about before they are collected. */
+const LOOSE = 2 ** 25;
+
 export class BlockWeights {
   readonly #source: BlockSource;
   readonly #held = new Map<number, Buffers>();
+  /** Bytes read since garbage was last collected. */
+  #loose = 0;
 
   constructor(source: BlockSource) {
     this.#source = source;
@@ -29,9 +34,14 @@ export class BlockWeights {
   feeds(layer: number): Buffers {
     const held = this.#held.get(layer);
     if (held) return held;
-    // Those of the layer before are garbage by now, and their memory is what this one needs.
-    collectGarbage();
-    return this.read(layer);
+    // Those of the layers before are garbage by now, and their memory is what this one needs.
+    if (this.#loose > LOOSE) {
+      collectGarbage();
+      this.#loose = 0;
+    }
+    const read = this.read(layer);
+    for (const { data } of Object.values(read)) this.#loose += data.byteLength;
+    return read;
   }
 
   /** Arrays of a layer as the file has them, f32; all, or those named. */

@@ -3,7 +3,7 @@
 
 import { type Buffer, type Buffers, createBuffer } from "../runtime/device.ts";
 import { type Batch, packBatches, type Sequence } from "./batch.ts";
-import { channelsOf, type FrozenGroup, groupInputs, widthOf } from "./int8.ts";
+import { channelsOf, type FrozenGroup, groupInputs, partsOf, widthOf } from "./int8.ts";
 import type { Trained } from "./trained.ts";
 
 /** What eight-bit products change: mean losses in nats a target, and the cosine between the two gradients. */
@@ -82,48 +82,65 @@ type Rounding = {
 export function layerRounding({ groups, plain, most }: Rounding) {
   return (weights: Buffers, observed: Buffers): Buffers => {
     const rounded = groups.map((group, i) => {
-      const parts = group.names.map((name) => weights[`${name}.weight`]!.data as Float32Array);
       const values = (what: string) => observed[`${what}:${i}`]!.data as Float32Array;
       const channels = chooseChannels(values("largest"), values("typical"), channelsOf(group));
-      return roundWeights(group, parts, { channels, most });
+      return roundWeights(group, weights, { channels, most });
     });
     const rest = plain.map((name) => [name, weights[name]!] as const);
     return Object.assign(Object.fromEntries(rest), ...rounded) as Buffers;
   };
 }
 
-/**
- * Inputs of a group's products, of its f32 weights [out, in] and the channels that stay f32. The forward copy has zeros
- * in the channels that go through in f32, so that they need no masking.
- */
+/** Inputs of a group's products, of its f32 weights [out, in] and the channels that stay f32. */
 function roundWeights(
   group: FrozenGroup,
-  weights: readonly Float32Array[],
+  weights: Buffers,
   { channels, most }: { channels: readonly number[]; most: number },
 ): Buffers {
   const names = groupInputs(group);
-  const { inner } = group;
-  const width = widthOf(group);
-  const joined = new Float32Array(width * inner);
+  const own: Record<string, Buffer> = {
+    [names.rounded]: f32([group.inner], maskOf(group.inner, channels)),
+    [names.channels]: createBuffer("int64", [channels.length], BigInt64Array.from(channels, BigInt)),
+  };
+  const parts = partsOf(group).map((part) => roundPart(part, joinedRows(part, weights), { channels, most }));
+  return Object.assign(own, ...parts) as Buffers;
+}
+
+function f32(shape: number[], data: Float32Array): Buffer {
+  return createBuffer("float32", shape, data);
+}
+
+/** The layers' weights under each other, [out, in]. */
+function joinedRows(group: FrozenGroup, weights: Buffers): Float32Array {
+  const joined = new Float32Array(widthOf(group) * group.inner);
   let at = 0;
-  for (const part of weights) {
+  for (const name of group.names) {
+    const part = weights[`${name}.weight`]!.data as Float32Array;
     joined.set(part, at);
     at += part.length;
   }
+  return joined;
+}
+
+/** The forward copy has zeros in the channels that go through in f32, so that they need no masking. */
+function roundPart(
+  part: FrozenGroup,
+  joined: Float32Array,
+  { channels, most }: { channels: readonly number[]; most: number },
+): Buffers {
+  const names = groupInputs(part);
+  const { inner } = part;
+  const width = widthOf(part);
   const back = roundColumns(joined, inner, most);
   const columns = takeColumns(joined, channels, inner);
   const forward = roundRowsTurned(joined, inner, most);
-  const f32 = (shape: number[], data: Float32Array) => createBuffer("float32", shape, data);
-  const buffers: [string, Buffer][] = [
-    [names.backward, createBuffer("int8", [width, inner], back.values)],
-    [names.backwardScale, f32([inner], back.scales)],
-    [names.forward, createBuffer("int8", [inner, width], forward.values)],
-    [names.forwardScale, f32([width], forward.scales)],
-    [names.rounded, f32([inner], maskOf(inner, channels))],
-    [names.columns, f32([channels.length, width], columns)],
-    [names.channels, createBuffer("int64", [channels.length], BigInt64Array.from(channels, BigInt))],
-  ];
-  return Object.fromEntries(buffers);
+  return {
+    [names.backward]: createBuffer("int8", [width, inner], back.values),
+    [names.backwardScale]: f32([inner], back.scales),
+    [names.forward]: createBuffer("int8", [inner, width], forward.values),
+    [names.forwardScale]: f32([width], forward.scales),
+    [names.columns]: f32([channels.length, width], columns),
+  };
 }
 
 /**
@@ -163,13 +180,17 @@ function takeColumns(matrix: Float32Array, channels: readonly number[], inner: n
 function roundColumns(matrix: Float32Array, inner: number, most: number) {
   const scales = new Float32Array(inner);
   for (let at = 0; at < matrix.length; at += inner) {
-    for (let i = 0; i < inner; i++) scales[i] = Math.max(scales[i]!, Math.abs(matrix[at + i]!));
+    for (let i = 0; i < inner; i++) {
+      const value = matrix[at + i]!;
+      const size = value < 0 ? -value : value;
+      if (size > scales[i]!) scales[i] = size;
+    }
   }
   for (let i = 0; i < inner; i++) scales[i] = scales[i]! / most || 1;
   const inverse = scales.map((scale) => 1 / scale);
   const values = new Int8Array(matrix.length);
   for (let at = 0; at < matrix.length; at += inner) {
-    for (let i = 0; i < inner; i++) values[at + i] = Math.round(matrix[at + i]! * inverse[i]!);
+    for (let i = 0; i < inner; i++) values[at + i] = rounded(matrix[at + i]! * inverse[i]!);
   }
   return { values, scales };
 }
@@ -182,7 +203,11 @@ function roundRowsTurned(matrix: Float32Array, inner: number, most: number) {
   for (let row = 0; row < width; row++) {
     let size = 0;
     const from = row * inner;
-    for (let i = 0; i < inner; i++) size = Math.max(size, Math.abs(matrix[from + i]!));
+    for (let i = 0; i < inner; i++) {
+      const value = matrix[from + i]!;
+      if (value > size) size = value;
+      else if (-value > size) size = -value;
+    }
     scales[row] = size / most || 1;
   }
   const inverse = scales.map((scale) => 1 / scale);
@@ -191,7 +216,7 @@ function roundRowsTurned(matrix: Float32Array, inner: number, most: number) {
     const end = Math.min(width, top + TILE);
     for (let i = 0; i < inner; i++) {
       for (let row = top; row < end; row++) {
-        values[i * width + row] = Math.round(matrix[row * inner + i]! * inverse[row]!);
+        values[i * width + row] = rounded(matrix[row * inner + i]! * inverse[row]!);
       }
     }
   }
@@ -199,3 +224,8 @@ function roundRowsTurned(matrix: Float32Array, inner: number, most: number) {
 }
 
 const TILE = 64;
+
+/** What Math.round gives for eight bits, in half its time. */
+function rounded(value: number): number {
+  return ((value + 128.5) | 0) - 128;
+}

@@ -12,13 +12,13 @@ import {
   type Executable,
 } from "../runtime/device.ts";
 import { collectGarbage } from "../runtime/garbage.ts";
-import { buffersUnder, Programs } from "../runtime/programs.ts";
+import { buffersUnder } from "../runtime/programs.ts";
 import type { WeightSource } from "../weights/source.ts";
 import { type Batch, packBatches, type Sequence } from "./batch.ts";
 import { BlockWeights, type Observer, outerOf } from "./block-weights.ts";
 import { type ComputeCheck, calibrationBatch, gradientCosine, judge, layerRounding } from "./calibration.ts";
 import { dropoutRate, fillMask } from "./dropout.ts";
-import { headRuns, headTargets } from "./head.ts";
+import { Head, type HeadPass } from "./head.ts";
 import type { Keeping } from "./kept.ts";
 import { type Packing, packTogether, segmentFeeds } from "./packing.ts";
 import { Pool } from "./pool.ts";
@@ -29,14 +29,13 @@ import {
   embeddingBackward,
   embeddingForward,
   frozenGroups,
-  headBackward,
-  headForward,
   plainParameters,
   type Setup,
   trainsEmbedding,
 } from "./stages.ts";
 import { type Storage, type StoredGroup, storedGroups, storeLayer } from "./stored.ts";
 import { addInto, type Trained } from "./trained.ts";
+import { asWanted, wantedFeeds, wantedRows, wantedSize } from "./wanted.ts";
 
 /** What an engine is made of. */
 export type EngineOptions = {
@@ -72,6 +71,8 @@ type Run = {
   readonly held: Shape;
   readonly states: readonly Buffer[];
   readonly seed: number | null;
+  /** The rows that are wanted of the last block; `null` stands for all. */
+  readonly wanted: BigInt64Array | null;
 };
 
 /** A network on a device, ready to be trained or measured; it owns its buffers and programs until `dispose`. */
@@ -87,8 +88,8 @@ export class Engine {
   /** What is fed of an adapter to each block. */
   readonly #own = new Map<number, Buffers>();
   readonly #gradients = new Map<string, Buffer>();
-  /** Programs of the head, which serve batches of every shape. */
-  readonly #programs: Programs;
+  readonly #head: Head;
+  readonly #variants: readonly string[];
   readonly #shapes: Shapes;
   readonly #pool = new Pool();
   /** Whether all gradients are zero. */
@@ -98,10 +99,12 @@ export class Engine {
     const { model, read, adapter, trainable, device, label_smoothing = 0, like } = options;
     this.model = model;
     this.#options = options;
-    this.#programs = new Programs(device);
+    this.#head = new Head(device);
     this.#shapes = new Shapes(device, options.held_rows ?? 0);
     const setup: Setup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
     const same = like && !options.streams ? like : undefined;
+    const layers = Array.from({ length: model.num_hidden_layers }, (_, layer) => layer);
+    this.#variants = layers.map((layer) => blockVariant(model, setup.adapter, layer));
     this.#setup = { ...setup, frozen: same ? (same.#setup.frozen ?? []) : this.#stored(setup) };
     this.#weights = same
       ? same.#weights
@@ -176,20 +179,18 @@ export class Engine {
       await reference.dispose();
       const int8_loss = (await this.accumulate(batch, 0)) / batch.rows.length;
       const check = judge({ f32_loss, int8_loss, cosine: gradientCosine(this.trained, reference.trained) });
-      if (!check.passed) await this.#returnTo(setup);
+      if (!check.passed) {
+        this.#setup = setup;
+        await this.#release();
+        this.#weights.clear();
+        this.#holdAll();
+      }
       return check;
     } finally {
       this.clearGradients();
       await reference.dispose();
       await this.#release();
     }
-  }
-
-  async #returnTo(setup: Setup): Promise<void> {
-    this.#setup = setup;
-    await this.#release();
-    this.#weights.clear();
-    this.#holdAll();
   }
 
   /** Sequences as batches of at most `rows` each, or several in one row. */
@@ -203,36 +204,36 @@ export class Engine {
    * Dropout follows from `seed`.
    */
   async accumulate(batch: Batch, seed: number = 0, observe?: Observer): Promise<number> {
-    const held = await this.#shapes.of(batch.extent);
-    const states = await this.#forward({ batch, held, seed }, observe);
-    const shape = [batch.ids.length, this.model.hidden_size];
-    const [dy, dx] = [this.#pool.get("gradient 0", shape), this.#pool.get("gradient 1", shape)];
+    const run = await this.#start(batch, observe ? null : wantedRows(batch), seed);
+    const states = await this.#forward(run, observe);
+    const last = states.at(-1)!;
+    const dy = this.#pool.get("gradient of the last", last.shape);
     (dy.data as Float32Array).fill(0);
-    const head = await this.#programs.get("headBackward", () => headBackward(this.#setup, this.#headExtent));
     let nll = 0;
-    for (const chunk of headRuns({ batch, states: states.at(-1)!, size: this.#targets })) {
-      const out = await head.run({ ...this.#outerFeeds(), ...chunk.feeds });
-      nll += sum(out.nll!.data as Float32Array);
-      chunk.scatter(out.dx!, dy);
+    for await (const { out, scatter } of this.#ofHead("headBackward", asWanted(run), last)) {
+      nll += (out.nll!.data as Float32Array).reduce((sum, value) => sum + value, 0);
+      scatter(out.dx!, dy);
       this.#collect(out, "");
     }
-    await this.#backward({ batch, held, states, seed }, [dy, dx]);
+    await this.#backward({ ...run, states }, dy);
     this.#clear = false;
     return nll;
   }
 
   /** Negative log-likelihood of each target of a batch, unweighted, in nats, in the order of `batch.labels`. */
   async evaluate(batch: Batch): Promise<Float32Array> {
-    const held = await this.#shapes.of(batch.extent);
-    const states = await this.#forward({ batch, held, seed: null });
-    const head = await this.#programs.get("headForward", () => headForward(this.#setup, this.#headExtent));
+    const run = await this.#start(batch, wantedRows(batch), null);
+    const states = await this.#forward(run);
     const nll = new Float32Array(batch.rows.length);
-    const plain = { ...batch, weights: batch.weights.map(() => 1) };
-    for (const chunk of headRuns({ batch: plain, states: states.at(-1)!, size: this.#targets })) {
-      const out = await head.run({ ...this.#outerFeeds(), ...chunk.feeds });
-      nll.set((out.nll!.data as Float32Array).subarray(0, chunk.count), chunk.start);
+    const plain = { ...asWanted(run), weights: batch.weights.map(() => 1) };
+    for await (const { out, start, count } of this.#ofHead("headForward", plain, states.at(-1)!)) {
+      nll.set((out.nll!.data as Float32Array).subarray(0, count), start);
     }
     return nll;
+  }
+
+  #ofHead(pass: HeadPass, batch: Batch, states: Buffer) {
+    return this.#head.run(pass, { setup: this.#setup, feeds: this.#outerFeeds(), batch, states });
   }
 
   /** Sets every gradient to zero. */
@@ -250,19 +251,28 @@ export class Engine {
 
   /** Lets go of programs and of working memory. */
   async #release(): Promise<void> {
-    await this.#programs.dispose();
+    await this.#head.dispose();
     await this.#shapes.dispose();
     this.#pool.clear();
     collectGarbage();
   }
 
+  /** Masks of dropout are those of all rows, so that with them all are wanted. */
+  async #start(batch: Batch, wanted: Run["wanted"], seed: number | null): Promise<Omit<Run, "states">> {
+    const held = await this.#shapes.of(batch.extent);
+    const drops = seed !== null && dropoutRate(this.#setup.adapter) > 0;
+    return { batch, held, seed, wanted: drops ? null : wanted };
+  }
+
   /** Hidden states before each block and after the last; no seed is no dropout and nothing kept. */
   async #forward(run: Omit<Run, "states">, observe?: Observer): Promise<readonly Buffer[]> {
-    const { batch, held } = run;
+    const { batch, held, wanted } = run;
     const rows = batch.ids.length;
-    const shape = [rows, this.model.hidden_size];
     const layers = this.model.num_hidden_layers;
-    const states = Array.from({ length: layers + 1 }, (_, i) => this.#pool.get(`state ${i}`, shape));
+    const states = Array.from({ length: layers + 1 }, (_, i) => {
+      const count = i === layers ? (wanted?.length ?? rows) : rows;
+      return this.#pool.get(`state ${i}`, [count, this.model.hidden_size]);
+    });
     const ids = createBuffer("int64", [rows], batch.ids);
     const embedding = await held.programs.get("embeddingForward", () => embeddingForward(this.#setup, rows));
     await embedding.run({ ...this.#outerFeeds(), ids }, { y: states[0]! });
@@ -290,24 +300,23 @@ export class Engine {
     observe(layer, weights, await program.run({ ...weights, ...this.#ownFeeds(layer), x }, into));
   }
 
-  async #backward(run: Run, ping: readonly [Buffer, Buffer]): Promise<void> {
+  async #backward(run: Run, last: Buffer): Promise<void> {
     const { batch, held, states } = run;
-    let [dy, dx] = ping;
+    let dy = last;
     for (let layer = this.model.num_hidden_layers - 1; layer >= 0; layer--) {
+      if (!this.#keeps(layer)) await this.#again(run, layer);
       const { program, feeds, kept } = await this.#block("backward", run, layer);
+      const dx = this.#pool.get(`gradient ${layer % 2}`, states[layer]!.shape);
       const into = { ...this.#gradientOutputs(layer), dx };
       const out = await program.run({ ...feeds, ...kept, x: states[layer]!, dy }, into);
       if (!this.#clear) this.#collect(out, this.model.blockPrefix(layer));
-      [dy, dx] = [dx, dy];
+      dy = dx;
     }
     if (!trainsEmbedding(this.#setup)) return;
     const rows = batch.ids.length;
     // ScatterND adds without a lock: with threads, an id that occurs twice can lose a sum.
-    const embedding = await held.programs.get(
-      "embeddingBackward",
-      () => embeddingBackward(this.#setup, rows),
-      1,
-    );
+    const build = () => embeddingBackward(this.#setup, rows);
+    const embedding = await held.programs.get("embeddingBackward", build, 1);
     const ids = createBuffer("int64", [rows], batch.ids);
     this.#collect(await embedding.run({ ...this.#outerFeeds(), ids, dy }), "");
   }
@@ -315,37 +324,39 @@ export class Engine {
   /** The program of a layer's block, which layers of one variant share, what it is fed, and what is kept between two. */
   async #block(
     pass: "forward" | "backward",
-    { held, batch, seed }: Omit<Run, "states">,
+    { held, batch, seed, ...run }: Omit<Run, "states">,
     layer: number,
   ): Promise<{ program: Executable; feeds: Buffers; kept: Buffers }> {
-    const variant = blockVariant(this.model, this.#setup.adapter, layer);
+    const rows = layer === this.model.num_hidden_layers - 1 ? run.wanted : null;
+    const variant = `${rows?.length} ${this.#variants[layer]}`;
     const rate = seed === null ? 0 : dropoutRate(this.#setup.adapter);
-    const keeping = seed === null ? "nothing" : this.#keepingOf(layer);
-    const block = await held.block(pass, this.#setup, { layer, drops: rate > 0, keeping, variant });
+    const { keeping = "nothing" } = this.#options;
+    const place = seed !== null && this.#keeps(layer) ? `${layer}` : "again";
+    const of = { layer, drops: rate > 0, keeping, variant, ...wantedSize(rows) };
+    const block = await held.block(pass, this.#setup, of);
     const masks = block.masks.map(({ name, shape }, i) => {
       const buffer = this.#pool.get(name, shape);
       fillMask(buffer.data as Float32Array, rate, [seed!, layer, i]);
       return [name, buffer] as const;
     });
     const kept = block.kept.map(
-      ({ name, shape }) => [name, this.#pool.get(`${layer} ${name}`, shape)] as const,
+      ({ name, shape }) => [name, this.#pool.get(`${place} ${name}`, shape)] as const,
     );
     const own = { ...this.#weights.feeds(layer), ...this.#ownFeeds(layer), ...segmentFeeds(batch) };
-    const feeds = { ...own, ...Object.fromEntries(masks) };
+    const feeds = { ...own, ...wantedFeeds(rows), ...Object.fromEntries(masks) };
     return { program: block.program, feeds, kept: Object.fromEntries(kept) };
   }
 
-  #keepingOf(layer: number): Keeping {
+  /** Whether what a block's forward pass gives stays until its backward pass. */
+  #keeps(layer: number): boolean {
     const { keeping = "nothing", kept_layers = Infinity } = this.#options;
-    return layer >= this.model.num_hidden_layers - kept_layers ? keeping : "nothing";
+    return keeping === "nothing" || layer >= this.model.num_hidden_layers - kept_layers;
   }
 
-  get #targets(): number {
-    return headTargets(this.model.vocab_size);
-  }
-
-  get #headExtent(): { rows: number; targets: number } {
-    return { rows: this.#targets, targets: this.#targets };
+  /** Runs a block forward once more, for what did not stay: the programs are those of the blocks that keep. */
+  async #again(run: Run, layer: number): Promise<void> {
+    const { program, feeds, kept } = await this.#block("forward", run, layer);
+    await program.run({ ...feeds, x: run.states[layer]! }, { y: run.states[layer + 1]!, ...kept });
   }
 
   /** The adapter's arrays of a block, by their names within it. */
@@ -372,7 +383,9 @@ export class Engine {
   #gradientOutputs(layer: number): Buffers {
     const prefix = this.model.blockPrefix(layer);
     const outputs: Record<string, Buffer> = {};
-    for (const [name, gradient] of Object.entries(buffersUnder(this.#gradients, prefix))) {
+    for (const name of Object.keys(this.#ownFeeds(layer))) {
+      const gradient = this.#gradients.get(prefix + name);
+      if (!gradient) continue;
       outputs[`d:${name}`] = this.#clear ? gradient : this.#pool.get(`d:${name}`, gradient.shape);
     }
     return outputs;
@@ -384,10 +397,4 @@ export class Engine {
         addInto(this.trained.get(prefix + name.slice(2))!.gradient, data as Float32Array);
     }
   }
-}
-
-function sum(values: Float32Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }

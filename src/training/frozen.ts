@@ -5,7 +5,7 @@ import { type JointHook, outputsOf } from "../adapters/kind.ts";
 import { apply, mul, reduceSum } from "../graph/build.ts";
 import { int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import type { Parameter } from "../models/model.ts";
-import { type FrozenGroup, int8Product } from "./int8.ts";
+import { type FrozenGroup, int8Products } from "./int8.ts";
 import { type StoredGroup, storedProduct } from "./stored.ts";
 
 /** Gives the products of these groups, on eight-bit integers or of weights held in blocks; others stay as they are. */
@@ -14,7 +14,7 @@ export function jointProduct(frozen: readonly (FrozenGroup | StoredGroup)[]): Jo
   return (x, names) => {
     const group = groups.get(names.join());
     if (!group) return null;
-    return "bits" in group ? storedProduct(x, group) : int8Product(x, group);
+    return "bits" in group ? [{ names, product: storedProduct(x, group) }] : int8Products(x, group);
   };
 }
 

@@ -1,8 +1,10 @@
 // How targets go through the head: so many at a time that their logits stay small, whatever the vocabulary. The same for
 // every kind of network.
 
-import { type Buffer, createBuffer } from "../runtime/device.ts";
+import { type Buffer, type Buffers, createBuffer, type DeviceOptions } from "../runtime/device.ts";
+import { Programs } from "../runtime/programs.ts";
 import type { Batch } from "./batch.ts";
+import { headBackward, headForward, type Setup } from "./stages.ts";
 
 /** Logits of one run of the head stay under this many values: 16 MB of f32. */
 const HEAD_VALUES = 4 * 1024 * 1024;
@@ -45,7 +47,7 @@ type HeadWork = {
  * The same with the rows that belong to the targets taken out beforehand, so that one program of `size` rows serves
  * batches of every shape; `scatter` adds what flows back to those rows to the gradient of all.
  */
-export function* headRuns({ batch, states, size }: HeadWork) {
+function* headRuns({ batch, states, size }: HeadWork) {
   const width = states.shape[1]!;
   const from = states.data as Float32Array;
   const own = BigInt64Array.from({ length: size }, (_, i) => BigInt(i));
@@ -65,5 +67,33 @@ export function* headRuns({ batch, states, size }: HeadWork) {
     const rows = createBuffer("int64", [size], own);
     const picked = { ...feeds, x: createBuffer("float32", [size, width], x), target_rows: rows };
     yield { start, count, feeds: picked, scatter };
+  }
+}
+
+export type HeadPass = "headForward" | "headBackward";
+
+/** Owns the programs of a decoder's head, which serve batches of every shape. */
+export class Head {
+  readonly #programs: Programs;
+
+  constructor(device: DeviceOptions) {
+    this.#programs = new Programs(device);
+  }
+
+  /** Runs the targets of a batch through the head; what it is fed beside them are its weights. */
+  async *run(
+    pass: HeadPass,
+    { setup, feeds, ...work }: Omit<HeadWork, "size"> & { readonly setup: Setup; readonly feeds: Buffers },
+  ) {
+    const size = headTargets(setup.model.vocab_size);
+    const build = { headForward, headBackward }[pass];
+    const program = await this.#programs.get(pass, () => build(setup, { rows: size, targets: size }));
+    for (const chunk of headRuns({ ...work, size })) {
+      yield { ...chunk, out: await program.run({ ...feeds, ...chunk.feeds }) };
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#programs.dispose();
   }
 }

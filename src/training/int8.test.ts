@@ -8,6 +8,7 @@ import { parseAdapter } from "../adapters/options.ts";
 import { createRandom } from "../base/random.ts";
 import { allParameters } from "../models/model.ts";
 import { createModel } from "../models/table.ts";
+import { packBatches } from "./batch.ts";
 import { calibrationBatch, judge } from "./calibration.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import type { Keeping } from "./kept.ts";
@@ -62,8 +63,8 @@ const sequences = Array.from({ length: 3 }, (_, i) => ({
 }));
 const batch = calibrationBatch(sequences);
 
-async function gradientOf(engine: Engine): Promise<{ nll: number; gradient: Float32Array }> {
-  const nll = await engine.accumulate(batch, 11);
+async function gradientOf(engine: Engine, input = batch): Promise<{ nll: number; gradient: Float32Array }> {
+  const nll = await engine.accumulate(input, 11);
   const gradient = Float32Array.from([...engine.trained.values()].flatMap((array) => [...array.gradient]));
   await engine.dispose();
   return { nll, gradient };
@@ -86,7 +87,7 @@ for (const kind of KINDS) {
   test(`whatever is kept, the gradient is the plain program's: ${kind}`, async () => {
     const plain = await gradientOf(open(kind));
     assert.ok(plain.gradient.some((value) => Math.abs(value) > 1e-3));
-    for (const keeping of ["linear", "all"] as Keeping[]) {
+    for (const keeping of ["narrow", "linear", "all"] as Keeping[]) {
       for (const kept_layers of [1, 3]) {
         const kept = await gradientOf(open(kind, { keeping, kept_layers }));
         assert.equal(kept.nll, plain.nll);
@@ -111,6 +112,22 @@ for (const kind of KINDS) {
     assert.ok(worst(runs[0]!.gradient, runs[1]!.gradient) < 1e-5);
   });
 }
+
+test("whatever is kept of a long input, the gradient is the plain program's", async () => {
+  const random = createRandom(12);
+  const long = { ids: Int32Array.from({ length: 1500 }, () => random.below(96)), promptLength: 1100 };
+  const [input] = packBatches([long], 1);
+  const plain = await gradientOf(open("lora[r=4]"), input);
+  assert.ok(plain.gradient.some((value) => Math.abs(value) > 1e-3));
+  for (const keeping of ["attention", "narrow", "linear", "all"] as Keeping[]) {
+    for (const kept_layers of [1, 3]) {
+      const kept = await gradientOf(open("lora[r=4]", { keeping, kept_layers }), input);
+      assert.equal(kept.nll, plain.nll);
+      const difference = worst(kept.gradient, plain.gradient);
+      assert.ok(difference < 1e-5, `${keeping} of ${kept_layers} layers: ${difference}`);
+    }
+  }
+});
 
 test("what differs too much is refused", () => {
   const near = { f32_loss: 2, int8_loss: 2.01, cosine: 0.99 };

@@ -2,6 +2,7 @@
 // for what flows back. The few largest input channels go through in f32 beside it: rounding them decides whether a
 // network trains at all (LLM.int8, Dettmers et al., 2022). What is trained never passes here.
 
+import type { Products } from "../adapters/kind.ts";
 import { apply, mul, reshape, withPullback } from "../graph/build.ts";
 import { constant, input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 
@@ -14,8 +15,8 @@ export type FrozenGroup = {
   readonly inner: number;
 };
 
-/** Input channels that stay f32. */
-export const CHANNELS = 32;
+/** Input channels that stay f32; twice as many where a product narrows: there they cost little and matter most. */
+export const CHANNELS = 16;
 
 /** Names of a group's inputs, within the block. */
 export function groupInputs({ names }: Pick<FrozenGroup, "names">) {
@@ -35,52 +36,66 @@ export function widthOf({ outs }: FrozenGroup): number {
   return outs.reduce((sum, out) => sum + out, 0);
 }
 
-export function channelsOf({ inner }: FrozenGroup): number {
-  return Math.min(CHANNELS, inner);
+export function channelsOf(group: FrozenGroup): number {
+  return Math.min(group.inner > widthOf(group) ? 2 * CHANNELS : CHANNELS, group.inner);
 }
 
-/** The products of a group beside each other, [n, sum of outputs], of x [n, inner]. */
-export function int8Product(x: Tensor, group: FrozenGroup): Tensor {
+/** So many outputs and more are a product of their own: apart they are as fast, and nothing has to be split. */
+const APART = 1024;
+
+/** What is computed as one product each: the group, or every layer of it. */
+export function partsOf(group: FrozenGroup): FrozenGroup[] {
+  const { names, outs, inner } = group;
+  if (outs.some((out) => out < APART)) return [group];
+  return names.map((name, i) => ({ names: [name], outs: [outs[i]!], inner }));
+}
+
+/** The products of a group's parts, each [n, sum of outputs], of x [n, inner]. */
+export function int8Products(x: Tensor, group: FrozenGroup): Products[] {
   const { inner } = group;
-  const names = groupInputs(group);
-  const width = widthOf(group);
+  const { channels, rounded } = groupInputs(group);
   const few = channelsOf(group);
-  const rounded = roundedProduct(x, {
-    // A row's scale is that of the channels that are rounded.
-    measured: mul(x, input(names.rounded, "float32", [inner])),
-    weights: input(names.forward, "int8", [inner, width]),
-    scales: input(names.forwardScale, "float32", [width]),
+  // A row's scale is that of the channels that are rounded.
+  const codes = roundRows(x, mul(x, input(rounded, "float32", [inner])));
+  const picked = apply("Gather", [x, input(channels, "int64", [few])], { axis: 1 });
+  return partsOf(group).map((part) => {
+    const names = groupInputs(part);
+    const width = widthOf(part);
+    const forward = {
+      weights: input(names.forward, "int8", [inner, width]),
+      scales: input(names.forwardScale, "float32", [width]),
+    };
+    const columns = input(names.columns, "float32", [few, width]);
+    const value = apply("Gemm", [picked, columns, roundedProduct(codes, forward)]);
+    const back = {
+      weights: input(names.backward, "int8", [width, inner]),
+      scales: input(names.backwardScale, "float32", [inner]),
+    };
+    const rule = (dy: Tensor) => [roundedProduct(roundRows(dy, dy), back)];
+    return { names: part.names, product: withPullback(value, { of: [x], rule }) };
   });
-  const picked = apply("Gather", [x, input(names.channels, "int64", [few])], { axis: 1 });
-  const value = apply("Gemm", [picked, input(names.columns, "float32", [few, width]), rounded]);
-  const back = {
-    weights: input(names.backward, "int8", [width, inner]),
-    scales: input(names.backwardScale, "float32", [inner]),
-  };
-  return withPullback(value, { of: [x], rule: (dy) => [roundedProduct(dy, back)] });
 }
-
-type Rounded = {
-  readonly weights: Tensor;
-  readonly scales: Tensor;
-  /** What the rows' scales are taken from; x itself when not given. */
-  readonly measured?: Tensor;
-};
 
 const ZERO = constant("uint8", [], Uint8Array.of(128));
 
-/**
- * x·W of x [n, k], each row rounded to 255 steps by its own largest magnitude. Rows of zeros stay zeros. Unsigned times
- * signed is the fast product, hence the zero point.
- */
-function roundedProduct(x: Tensor, { weights, scales, measured = x }: Rounded): Tensor {
-  const rows = x.shape[0]!;
+/** Rows in steps of their own, as uint8 [n, k] around 128, and these steps [n]. */
+type Codes = { readonly codes: Tensor; readonly step: Tensor };
+
+/** x [n, k] with 255 steps a row, from the largest magnitude of `measured`'s row. Rows of zeros stay zeros. */
+function roundRows(x: Tensor, measured: Tensor): Codes {
   const extreme = (op: string) => apply(op, [measured, int64s([1])], { keepdims: 0 });
   // Two passes that only read, instead of one that writes magnitudes and one that reads them.
   const largest = apply("Max", [extreme("ReduceMax"), apply("Neg", [extreme("ReduceMin")])]);
   const step = apply("Max", [apply("Mul", [largest, scalar(1 / 127)]), scalar(1e-30)]);
+  const rows = x.shape[0]!;
   const zeros = constant("uint8", [rows], new Uint8Array(rows).fill(128));
-  const rounded = apply("QuantizeLinear", [x, step, zeros], { axis: 0 });
-  const product = apply("MatMulIntegerToFloat", [rounded, weights, scalar(1), scales, ZERO]);
-  return apply("Mul", [product, reshape(step, [rows, 1])]);
+  return { codes: apply("QuantizeLinear", [x, step, zeros], { axis: 0 }), step };
+}
+
+type Weights = { readonly weights: Tensor; readonly scales: Tensor };
+
+/** The product of what was rounded. Unsigned times signed is the fast one, hence the zero point. */
+function roundedProduct({ codes, step }: Codes, { weights, scales }: Weights): Tensor {
+  const product = apply("MatMulIntegerToFloat", [codes, weights, scalar(1), scales, ZERO]);
+  return apply("Mul", [product, reshape(step, [codes.shape[0]!, 1])]);
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseAdapter } from "../adapters/options.ts";
 import { createModel } from "../models/table.ts";
-import { type Keeper, planKeeping, planShapes } from "./keeping.ts";
+import { type Keeper, passTime, planKeeping, planShapes } from "./keeping.ts";
 import { planTraining, predictMemory } from "./plan.ts";
 
 const model = createModel({
@@ -22,17 +22,37 @@ const shape = { model, trained: 2_400_000, adapter: true, compute: "int8" } as c
 const keeper: Keeper = { shape, adapter: parseAdapter("lora") };
 const wish = { max_length: 512, per_device_train_batch_size: 1, memory: null };
 
-test("more room keeps more, and what is kept fits", () => {
+for (const max_length of [512, 2048]) {
+  test(`more room is never slower, and what is predicted fits: ${max_length} tokens`, () => {
+    const plan = planTraining(shape, { ...wish, max_length });
+    const work = { layers: model.num_hidden_layers, length: max_length };
+    const least = planKeeping(keeper, plan, 0);
+    assert.equal(least.keeping, "nothing");
+    const seen = new Set<string>();
+    let before = passTime(least, work);
+    for (let limit = least.memory; limit < least.memory + 3e9; limit += 5e7) {
+      const chosen = planKeeping(keeper, plan, limit);
+      assert.ok(chosen.memory <= limit, `${chosen.memory} planned within ${limit}`);
+      assert.ok(passTime(chosen, work) <= before, `slower in ${limit}`);
+      assert.equal(chosen.kept === 0, chosen.keeping === "nothing");
+      assert.equal(chosen.kept_layers === 0, chosen.keeping === "nothing");
+      before = passTime(chosen, work);
+      seen.add(chosen.keeping);
+    }
+    const wanted = max_length > 1024 ? ["attention", "narrow", "linear"] : ["narrow", "linear", "all"];
+    assert.ok(
+      wanted.every((keeping) => seen.has(keeping)),
+      [...seen].join(),
+    );
+  });
+}
+
+test("a process without tokenizer and texts is predicted to take less", () => {
   const plan = planTraining(shape, wish);
-  let before = -1;
-  for (let limit = plan.memory - 2e8; limit < plan.memory + 9e8; limit += 5e7) {
-    const { keeping, kept_layers, kept } = planKeeping(keeper, plan, limit);
-    assert.ok(kept === 0 || plan.memory + kept <= limit);
-    assert.ok(kept >= before, `${kept} at ${limit}, ${before} below it`);
-    assert.equal(keeping === "nothing", kept_layers === 0);
-    before = kept;
-  }
-  assert.equal(planKeeping(keeper, plan, plan.memory + 9e8).keeping, "all");
+  const [bare, whole] = [true, false].map(
+    (bare) => planKeeping({ ...keeper, shape: { ...shape, bare } }, plan, 0).memory,
+  );
+  assert.ok(whole! > bare! + 5e7);
 });
 
 test("where memory is left programs of more shapes are held, twice as many rows at most", () => {

@@ -3,15 +3,18 @@
 
 import type { AdapterConfig } from "../adapters/adapter.ts";
 import { sizeOf } from "../base/dtype.ts";
+import { LONG } from "../models/block-attention.ts";
 import type { Model } from "../models/model.ts";
 import { bucketOf } from "./batch.ts";
 import type { Keeping } from "./kept.ts";
-import { decoderNumbers, type Plan, type Shape } from "./plan.ts";
-import { blockKept, frozenGroups, type Setup } from "./stages.ts";
+import { decoderNumbers, type Plan, processBytes, type Shape } from "./plan.ts";
+import { blockKept, blockWorking, frozenGroups, type Setup } from "./stages.ts";
+import { storedGroups } from "./stored.ts";
+import { wantedCount } from "./wanted.ts";
 
 export type KeptPlan = {
   readonly keeping: Keeping;
-  /** So many of the last blocks keep it. */
+  /** So many of the last blocks keep it; the others' forward pass is run once more on the way back. */
   readonly kept_layers: number;
   /** Bytes that this takes. */
   readonly kept: number;
@@ -27,40 +30,123 @@ export const BOTH_KINDS = 0.65;
 
 export const NOTHING_KEPT: KeptPlan = { keeping: "nothing", kept_layers: 0, kept: 0 };
 
-/** As much as `limit` bytes leave room for beside what is planned: all of every block is best, then less of each. */
-export function planKeeping(keeper: Keeper, plan: Plan, limit: number): KeptPlan {
-  const layers = keeper.shape.model.num_hidden_layers;
-  const room = limit - plan.memory;
-  const all = bytesKept(keeper, plan, "all");
-  if (all * layers <= room) return { keeping: "all", kept_layers: layers, kept: all * layers };
-  const linear = bytesKept(keeper, plan, "linear");
-  if (linear * layers <= room) return { keeping: "linear", kept_layers: layers, kept: linear * layers };
-  const extent = { batch: plan.batch, length: bucketOf(plan.max_length), arena: plan.arena };
-  const more = BOTH_KINDS * 4 * decoderNumbers(keeper.shape, extent).working;
-  const kept_layers = Math.floor((room - more) / linear);
-  return kept_layers < 1
-    ? NOTHING_KEPT
-    : { keeping: "linear", kept_layers, kept: more + linear * kept_layers };
+/** A block's backward pass in times of its forward pass, by what is kept, for short and for long inputs. Measured. */
+const BACKWARD: Readonly<Record<"short" | "long", Readonly<Record<Keeping, number>>>> = {
+  short: { nothing: 2.03, attention: 2.03, narrow: 1.75, linear: 1.39, all: 1.32 },
+  long: { nothing: 2.63, attention: 2.08, narrow: 1.96, linear: 1.75, all: 1.75 },
+};
+
+/** Runs without memory of their own take so many times as long. Measured. */
+const WITHOUT_ARENA = 1.06;
+
+export type Kept = KeptPlan & Pick<Plan, "memory" | "arena">;
+
+/** What both passes of so many layers take, in forward passes of one. */
+export function passTime(
+  { keeping, kept_layers, arena }: Omit<Kept, "kept" | "memory">,
+  { layers, length }: { readonly layers: number; readonly length: number },
+): number {
+  const again = keeping === "nothing" ? 0 : layers - kept_layers;
+  const each = 1 + BACKWARD[length > LONG ? "long" : "short"][keeping];
+  return (layers * each + again) * (arena ? 1 : WITHOUT_ARENA);
 }
+
+/**
+ * What is fastest within `limit` bytes, and the predicted peak of resident memory: of one block everything is counted,
+ * what its programs hold while they run as well. Where nothing fits, what takes least.
+ */
+export function planKeeping(keeper: Keeper, plan: Plan, limit: number): Kept {
+  const work = { layers: keeper.shape.model.num_hidden_layers, length: bucketOf(plan.max_length) };
+  const blocks = KEEPINGS.map((keeping) => blockBytes(keeper, plan, keeping));
+  const choices = (plan.arena ? [true, false] : [false]).flatMap((arena) => {
+    const fixed = fixedBytes(keeper, { ...plan, arena });
+    return blocks.flatMap((block) => choiceOf(block, { arena, fixed, limit, layers: work.layers }));
+  });
+  const least = choices.reduce((a, b) => (b.memory < a.memory ? b : a));
+  const fitting = choices.filter(({ memory }) => memory <= limit);
+  return fitting.reduce((a, b) => (passTime(b, work) < passTime(a, work) ? b : a), fitting[0] ?? least);
+}
+
+const KEEPINGS = ["nothing", "attention", "narrow", "linear", "all"] as const;
+
+type Room = {
+  readonly arena: boolean;
+  readonly fixed: number;
+  readonly limit: number;
+  readonly layers: number;
+};
+
+/** As many blocks as there is room for; none where there is not even room for one. */
+function choiceOf(
+  { keeping, each, together, apart }: ReturnType<typeof blockBytes>,
+  { arena, fixed, limit, layers }: Room,
+): Kept[] {
+  const memory = fixed + (arena ? together : apart);
+  if (keeping === "nothing") return [{ ...NOTHING_KEPT, arena, memory }];
+  const fits = Math.floor((limit - memory) / each);
+  // Where not all blocks keep there is room for what one that does not keeps for a moment.
+  const kept_layers = fits >= layers ? layers : fits - 1;
+  const kept = each * (kept_layers + (kept_layers < layers ? 1 : 0));
+  return kept_layers < 1 ? [] : [{ keeping, kept_layers, kept, arena, memory: memory + kept }];
+}
+
+/** Bytes of what does not depend on what is kept; of the whole network's training all that is planned. */
+function fixedBytes({ shape }: Keeper, plan: Plan): number {
+  if (!shape.adapter) return plan.memory;
+  const { block: _, ...numbers } = decoderNumbers(shapeOfPlan(shape, plan), extentOf(plan));
+  const bytes = 4 * Object.values(numbers).reduce((sum, part) => sum + part, 0);
+  return processBytes(shape) + bytes;
+}
+
+function shapeOfPlan(shape: Keeper["shape"], { streams }: Plan): Keeper["shape"] {
+  return streams ? { ...shape, streams, compute: "f32", storage: "f32" } : shape;
+}
+
+/**
+ * What programs hold over what is alive in them. Memory that is given back after every run lies in pieces, so that it is
+ * hardly less than with memory of their own for each program. Measured (docs/performance.md).
+ */
+const HELD = 1.65;
+
+/** Bytes that a block keeps, and that its programs hold while they run: each for itself, and where memory is given back. */
+function blockBytes({ shape, adapter }: Keeper, plan: Plan, keeping: Keeping) {
+  const { setup, extent } = programsOf({ shape: shapeOfPlan(shape, plan), adapter }, plan);
+  const place = { layer: shape.model.num_hidden_layers - 1, drops: false, keeping };
+  const kept = blockKept(setup, extent, place);
+  const each = kept.reduce((bytes, { shape }) => bytes + 4 * sizeOf(shape), 0);
+  if (!shape.adapter) return { keeping, each, together: 0, apart: 0 };
+  const { forward, backward } = blockWorking(setup, extent, place);
+  // The last block computes only what targets need, in programs of its own.
+  const wanted = wantedCount(extent, TARGETS);
+  const last = wanted === null ? null : blockWorking(setup, extent, { ...place, wanted });
+  const all = forward + backward + (last ? last.forward + last.backward : 0);
+  return { keeping, each, together: HELD * all, apart: HELD * (forward + backward) };
+}
+
+/** Targets of an example, as many as most have. */
+const TARGETS = 64;
 
 /** Programs for batches of other shapes are held while these have so many times the rows of the largest together. */
 const SHAPES = 2;
 
 /** Rows of all shapes whose programs may be held at a time, within what is left of `limit`. */
 export function planShapes({ shape }: Keeper, plan: Plan, limit: number): number {
-  const extent = { batch: plan.batch, length: bucketOf(plan.max_length), arena: plan.arena };
+  const extent = extentOf(plan);
   const rows = extent.batch * extent.length;
   // Without the arena working memory is given back after every run.
   if (!plan.arena) return SHAPES * rows;
-  const each = (4 * decoderNumbers(shape, extent).working) / rows;
+  const { block, head } = decoderNumbers(shape, extent);
+  const each = (4 * (block + head)) / rows;
   return Math.min(SHAPES * rows, rows + Math.max(0, Math.floor((limit - plan.memory) / each)));
 }
 
-/** Bytes that one block keeps of a batch of the longest sequences. */
-function bytesKept({ shape: { model, compute }, adapter }: Keeper, plan: Plan, keeping: Keeping): number {
+function extentOf({ batch, max_length, arena }: Plan) {
+  return { batch, length: bucketOf(max_length), arena };
+}
+
+function programsOf({ shape: { model, compute, storage = "f32" }, adapter }: Keeper, plan: Plan) {
   const base: Setup = { model, adapter, trainable: adapter ? "adapter" : "all" };
-  const setup = compute === "int8" ? { ...base, frozen: frozenGroups(base) } : base;
-  const extent = { batch: plan.batch, length: bucketOf(plan.max_length) };
-  const kept = blockKept(setup, extent, { layer: model.num_hidden_layers - 1, drops: false, keeping });
-  return kept.reduce((bytes, { shape }) => bytes + 4 * sizeOf(shape), 0);
+  const groups = frozenGroups(base);
+  const frozen = compute === "int8" ? groups : storage === "f32" ? [] : storedGroups(groups, storage);
+  return { setup: { ...base, frozen }, extent: extentOf(plan) };
 }

@@ -5,10 +5,12 @@ import { sizeOf } from "../base/dtype.ts";
 import type { Node, Tensor } from "../graph/tensor.ts";
 
 /**
- * `nothing`; `linear`: results of products, but not attention's scores and probabilities, whose size grows with the
- * square of the length; `all`: these too.
+ * `nothing`; `attention`: what attention over a long sequence gives, which is small and dear, and next to nothing else;
+ * `narrow`: results of products that are about as wide as what goes in, not those inside a feed-forward layer; `linear`:
+ * these as well, but not attention's scores and probabilities, whose size grows with the square of the length; `all`:
+ * these too.
  */
-export type Keeping = "nothing" | "linear" | "all";
+export type Keeping = "nothing" | "attention" | "narrow" | "linear" | "all";
 
 const DEAR = new Set(["Gemm", "MatMulIntegerToFloat", "RotaryEmbedding", "Split", "Transpose"]);
 
@@ -17,10 +19,24 @@ export function keepRule(keeping: Keeping, values: number): (tensor: Tensor, nod
   return (tensor, node) => {
     if (keeping === "nothing" || tensor.dtype !== "float32") return false;
     // Row factors and the like: next to no memory.
-    if (sizeOf(tensor.shape) <= values / 16) return true;
+    if (sizeOf(tensor.shape) <= values / (keeping === "attention" ? 64 : 16)) return true;
+    if (isMarked(node)) return true;
+    if (keeping === "attention" || (keeping === "narrow" && sizeOf(tensor.shape) > 2 * values)) return false;
     if (node.op === "Softmax") return keeping === "all";
     // A product that is larger than what goes in is one of scores: they live on as probabilities only.
     if (node.op === "MatMul") return sizeOf(tensor.shape) <= sizeOf(node.inputs[0]!.shape);
-    return DEAR.has(node.op);
+    return DEAR.has(node.op) && !isMoved(node);
   };
+}
+
+/** What does nothing and stands in nobody's way back was put there to say that a value is dear (models/long-attention.ts). */
+function isMarked({ op, pullback }: Node): boolean {
+  return op === "Identity" && pullback === undefined;
+}
+
+/** Whether a node only puts the values of a marked one, which is kept, in another order. */
+function isMoved({ op, inputs }: Node): boolean {
+  const source = inputs[0]?.source;
+  if (!["Transpose", "Reshape", "Identity"].includes(op) || source?.kind !== "node") return false;
+  return isMarked(source) || isMoved(source);
 }

@@ -4,6 +4,7 @@
 import type { Adapter } from "../adapters/adapter.ts";
 import { sizeOf } from "../base/dtype.ts";
 import { UserError } from "../base/errors.ts";
+import { LONG } from "../models/block-attention.ts";
 import { type AnyModel, everyParameter } from "../models/encoder-decoder.ts";
 import type { Model } from "../models/model.ts";
 import { bucketOf } from "./batch.ts";
@@ -30,6 +31,8 @@ export type Shape = {
   readonly streams?: boolean;
   /** Tokens that an encoder reads at most, of those of an example; half to three quarters when not given. */
   readonly max_in_len?: number | null;
+  /** Whether the process holds neither tokenizer nor texts, as that of a bench. */
+  readonly bare?: boolean;
   /** Numbers that the optimizer keeps for each trained one, about; 2 when not given. */
   readonly moments?: number;
 };
@@ -45,20 +48,27 @@ export type Plan = {
 };
 
 const BYTES = 4;
-/** Node, onnxruntime, tokenizer, text. */
-const PROCESS = 300e6;
+/** Node and onnxruntime with what they leave lying about. */
+const BARE = 215e6;
+/** Tokenizer, the texts of a dataset, and what reads them. */
+const TEXTS = 85e6;
+
+/** Bytes of the process itself. */
+export function processBytes({ bare = false }: Pick<Shape, "bare">): number {
+  return BARE + (bare ? 0 : TEXTS);
+}
 
 /** Predicted peak of resident memory of training on batches of one shape, in bytes. */
 export function predictMemory(shape: Shape, { batch, length, arena }: Extent): number {
   const { model } = shape;
   if (model.kind === "encoder-decoder") {
-    return PROCESS + BYTES * predictPairNumbers({ ...shape, model }, { batch, length, arena });
+    return processBytes(shape) + BYTES * predictPairNumbers({ ...shape, model }, { batch, length, arena });
   }
   if (model.kind === "two-stream") {
-    return PROCESS + BYTES * predictStreamsNumbers({ ...shape, model }, { batch, length, arena });
+    return processBytes(shape) + BYTES * predictStreamsNumbers({ ...shape, model }, { batch, length, arena });
   }
   const numbers = Object.values(decoderNumbers({ ...shape, model }, { batch, length, arena }));
-  return PROCESS + BYTES * numbers.reduce((sum, part) => sum + part, 0);
+  return processBytes(shape) + BYTES * numbers.reduce((sum, part) => sum + part, 0);
 }
 
 /** What rounding, and the check of rounded products, leave behind, in numbers of f32. */
@@ -70,13 +80,15 @@ export type Extent = { readonly batch: number; readonly length: number; readonly
 export function decoderNumbers(
   { model, ...shape }: Shape & { readonly model: Model },
   { batch, length, arena }: Extent,
-): Record<"weights" | "state" | "hidden" | "working", number> {
+): Record<"weights" | "state" | "hidden" | "block" | "head", number> {
   const rows = batch * length;
   const rounded = shape.adapter && shape.compute === "int8";
   const storage = shape.adapter && !rounded ? (shape.storage ?? "f32") : "f32";
   const widest = Math.max(...model.linears.map(({ shape: [out] }) => out!));
   const block = 1.4 * rows * (14 * model.hidden_size + 10 * widest);
-  const scores = batch * model.attention.num_attention_heads * length * scoresPerRow(length);
+  const scores = length * (length > LONG ? TILES : 3 * batch * model.attention.num_attention_heads * length);
+  // Weights in blocks are f32 while they are multiplied, in both passes.
+  const turned = storage === "f32" ? 0 : 3 * model.linears.reduce((n, { shape }) => n + sizeOf(shape), 0);
   const head = 5 * headTargets(model.vocab_size) * model.vocab_size;
   // The gradient of an embedding is made whole, twice where the head is tied to it.
   const dense = 3 * (shape.adapter ? (shape.whole ?? 0) : model.vocab_size * model.hidden_size);
@@ -89,15 +101,13 @@ export function decoderNumbers(
     // A gradient and moments for each trained number; an adapter's numbers themselves come on top of the weights.
     state: shape.trained * ((shape.adapter ? 2 : 1) + (shape.moments ?? 2)),
     hidden: rows * model.hidden_size * (model.num_hidden_layers + 3),
-    working:
-      (block + scores + head + dense) * (arena ? 1.1 : 0.8) + (rounded || storage !== "f32" ? ROUNDING : 0),
+    block: (block + scores + turned) * (arena ? 1.1 : 1),
+    head: (head + dense) * (arena ? 1.1 : 0.8) + (rounded || storage !== "f32" ? ROUNDING : 0),
   };
 }
 
-/** Numbers of attention that are held for each query: of long sequences those of a few blocks only. */
-function scoresPerRow(length: number): number {
-  return length > 1024 ? 10 * 128 : 3 * length;
-}
+/** Numbers of attention over a long sequence that are held for each key: three arrays of one tile of queries. */
+const TILES = 3 * 512;
 
 /** Numbers of f32 that rounded weights take: a linear layer's half for both directions and a few columns. */
 function roundedNumbers(model: Model): number {

@@ -16,6 +16,7 @@ import { sizeOf } from "../base/dtype.ts";
 import { add, apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
+import { peakBytes } from "../graph/peak.ts";
 import type { Program } from "../graph/program.ts";
 import { cutForward } from "../graph/rewrite.ts";
 import { simplify } from "../graph/simplify.ts";
@@ -86,14 +87,20 @@ export function embeddingBackward(setup: Setup, rows: number): Program {
 }
 
 /** A layer, whether its adapter's inputs are masked, and what its forward pass keeps. */
-export type BlockPlace = { readonly layer: number; readonly drops: boolean; readonly keeping: Keeping };
+export type BlockPlace = {
+  readonly layer: number;
+  readonly drops: boolean;
+  readonly keeping: Keeping;
+  /** So many rows are wanted of its output, as `wanted` int64 names them; all when not given. */
+  readonly wanted?: number;
+};
 
 const FIRST: BlockPlace = { layer: 0, drops: false, keeping: "nothing" };
 
 function buildBlock(
   { model, adapter, frozen = [] }: Setup,
   extent: Extent,
-  { layer, drops, joint = jointProduct(frozen) }: BlockPlace & { readonly joint?: JointHook },
+  { layer, drops, wanted, joint = jointProduct(frozen) }: BlockPlace & { readonly joint?: JointHook },
 ) {
   const masks: Parameter[] = [];
   const dropout = (x: Tensor, name: string) => {
@@ -102,7 +109,9 @@ function buildBlock(
   };
   const hooks = blockHooks(model, adapter, drops ? { layer, joint, dropout } : { layer, joint });
   const x = input("x", "float32", [extent.batch * extent.length, model.hidden_size]);
-  const y = model.block({ ...hooks, attend: causalAttention(model.attention, extent) }, x);
+  const rows = wanted === undefined ? null : input("wanted", "int64", [wanted]);
+  const picks = rows ? { wanted: (stream: Tensor) => gather(stream, rows) } : {};
+  const y = model.block({ ...hooks, ...picks, attend: causalAttention(model.attention, extent, rows) }, x);
   return { x, y, made: hooks.made, masks };
 }
 
@@ -160,6 +169,16 @@ export function blockKept(setup: Setup, extent: Extent, place: BlockPlace): read
 /** x, what is kept and dy to dx and the gradient of every trained array of the block. */
 export function blockBackward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
   return writeProgram("block_backward", simplify(buildPasses(setup, extent, place).backward));
+}
+
+/** Bytes that both programs of a block need while they run, beside what they are given and give. */
+export function blockWorking(
+  setup: Setup,
+  extent: Extent,
+  place: BlockPlace,
+): Record<"forward" | "backward", number> {
+  const { y, kept, backward } = buildPasses(setup, extent, place);
+  return { forward: peakBytes(simplify({ y, ...kept })), backward: peakBytes(simplify(backward)) };
 }
 
 type HeadExtent = { readonly rows: number; readonly targets: number };

@@ -26,12 +26,20 @@ export function decayOf({ shape }: Pick<Trained, "shape">, weight_decay: number)
 /** Global L2 norm of all gradients, each multiplied by `scale` first. */
 export function gradientNorm(trained: ReadonlyMap<string, Trained>, scale: number): number {
   let total = 0;
-  for (const { gradient } of trained.values()) {
-    let part = 0;
-    for (let i = 0; i < gradient.length; i++) part += gradient[i]! * gradient[i]!;
-    total += part;
-  }
+  for (const { gradient } of trained.values()) total += sumOfSquares(gradient);
   return Math.sqrt(total) * scale;
+}
+
+/** Two sums, so that one addition need not wait for the other. */
+function sumOfSquares(values: Float32Array): number {
+  let even = 0;
+  let odd = 0;
+  const paired = values.length - (values.length % 2);
+  for (let i = 0; i < paired; i += 2) {
+    even += values[i]! * values[i]!;
+    odd += values[i + 1]! * values[i + 1]!;
+  }
+  return even + odd + (paired < values.length ? values[paired]! ** 2 : 0);
 }
 
 /** What to multiply gradients with so that their norm stays under the limit (torch's clip_grad_norm_); 0 is no limit. */

@@ -116,7 +116,7 @@ export function planMemory(
   }
   const keeper = { shape: { ...shape, model }, adapter: config };
   const kept = planKeeping(keeper, plan, limit);
-  const sizes = { ...plan, memory: plan.memory + kept.kept };
+  const sizes = { ...plan, memory: kept.memory, arena: kept.arena };
   return { sizes, kept, held_rows: planShapes(keeper, sizes, limit) };
 }
 
@@ -130,6 +130,8 @@ export function explainPlan(
   const { packing, storage, compute } = dials;
   const what = {
     nothing: "Nothing of the forward pass is kept: every block is computed again on the way back",
+    attention: `Of the last ${kept_layers} blocks what attention gives is kept`,
+    narrow: `Of the last ${kept_layers} blocks results of products that are as wide as their inputs are kept`,
     linear: `Of the last ${kept_layers} blocks all but attention's probabilities is kept`,
     all: `Of all ${kept_layers} blocks everything dear is kept: nothing is computed twice`,
   }[keeping];
