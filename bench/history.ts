@@ -1,7 +1,8 @@
-// Times the reading of real repositories against git alone, with the same flags and the output thrown away. Two
-// figures: reading (records parsed, old contents joined, JSON lines written) and the whole verb with every check and
-// filter, as a person starts it. Runs are interleaved, so that a noisy minute hurts all sides alike; medians are
-// reported. The peers, hist.bash's way and PyDriller, read a sample of commits and are reckoned up to the whole.
+// Times the reading of real repositories against `git log -p -M` alone, as a person types it and with the output thrown
+// away; the same with the flags and settings that our reading gives git stands beside it. Two figures: reading (records
+// parsed, old contents joined, JSON lines written) and the whole verb with every check and filter, as a person starts
+// it. Runs are interleaved, so that a noisy minute hurts all sides alike; medians are reported. The peers, hist.bash's
+// way and PyDriller, read a sample of commits and are reckoned up to the whole.
 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -59,6 +60,8 @@ type Sampled = {
 type RepositoryBench = {
   readonly repository: string;
   readonly git: Arm;
+  /** git with our flags and settings. */
+  readonly log: Arm;
   readonly reading: Arm;
   readonly verb: Arm;
   /** Memory of the verb for the newest 5,000 commits of a history of many more, which should be the same. */
@@ -113,13 +116,16 @@ async function benchRepository(repository: string, setup: BenchSetup): Promise<R
     const arms = await interleave(
       {
         git: () => runArm(work, "git"),
+        log: () => runArm(work, "log"),
         reading: () => runArm(work, "reading"),
         verb: () => runVerb(work),
       },
       setup.runs,
     );
     const git = median(arms.git.map(({ seconds }) => seconds));
-    const [alone, reading, verb] = [arms.git, arms.reading, arms.verb].map((runs) => summariseArm(runs, git));
+    const [alone, log, reading, verb] = [arms.git, arms.log, arms.reading, arms.verb].map((runs) =>
+      summariseArm(runs, git),
+    );
     const { parts } = (await runArm(work, "parts")) as unknown as { parts: Readonly<Record<string, number>> };
     const { counters = {} } = arms.verb[0]!;
     const many = (counters["commits"] ?? 0) >= 2 * FEWER_COMMITS;
@@ -128,6 +134,7 @@ async function benchRepository(repository: string, setup: BenchSetup): Promise<R
     return {
       repository,
       git: alone!,
+      log: log!,
       reading: reading!,
       verb: verb!,
       fewer_commits_peak_rss_bytes: fewer?.peak_rss_bytes ?? null,
@@ -144,7 +151,7 @@ const FEWER_COMMITS = 5000;
 
 type Run = {
   readonly seconds: number;
-  readonly cpu_seconds?: number;
+  readonly cpu_seconds?: number | null;
   readonly peak_rss_bytes: number | null;
   readonly counters?: Readonly<Record<string, number>>;
 };
@@ -253,6 +260,7 @@ function fromSample({ sampled, skipped }: Sampled): string {
 function describe({
   repository,
   git,
+  log,
   reading,
   verb,
   fewer_commits_peak_rss_bytes: fewer,
@@ -270,6 +278,7 @@ function describe({
   return [
     `${repository}, ${counters["commits"] ?? 0} commits:`,
     arm("git alone", git),
+    arm("git as we do", log),
     arm("reading", reading),
     arm("whole verb", verb),
     ...(fewer === null ? [] : [`    of the newest ${FEWER_COMMITS} commits${memory(fewer)}`]),

@@ -1,6 +1,8 @@
 // One arm of the bench `history`, measured in a process of its own: git alone, reading alone, or the whole verb; and
 // for its parts, the verb again under Node's profiler. Prints one JSON line.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { Session } from "node:inspector/promises";
 import { join } from "node:path";
@@ -9,9 +11,10 @@ import type { Example } from "../../src/dataset/example.ts";
 import { createLineBuffer } from "../../src/dataset/line-buffer.ts";
 import { openBlobs } from "../../src/history/blobs.ts";
 import type { Change, LogCommit } from "../../src/history/change.ts";
-import { batchesOf, type JoinedBatch, type JoinRules, joinBatch } from "../../src/history/contents.ts";
+import { batchesOf, createJoiner, type JoinedBatch, type JoinRules } from "../../src/history/contents.ts";
+import { streamsFor } from "../../src/history/deal.ts";
 import { streamGit } from "../../src/history/git.ts";
-import { logArguments, readLog } from "../../src/history/log.ts";
+import { readLog, walkArguments } from "../../src/history/log.ts";
 import { historyOptions, logOptionsOf, selectionOf } from "../../src/history/options.ts";
 import { listCommits } from "../../src/history/order.ts";
 import { dropByRecord } from "../../src/history/reasons.ts";
@@ -29,8 +32,12 @@ const options = defaultsOf(historyOptions);
 const BATCHES_AT_ONCE = 6;
 const BYTES_PER_WRITE = 1 << 20;
 
+/** What this process needs is not what git needs. */
+const NOT_OURS = { cpu_seconds: null, peak_rss_bytes: null };
+
 const arms: Readonly<Record<string, (job: Job) => Promise<Found>>> = {
-  git: runLogAlone,
+  git: runGitAlone,
+  log: runLogAlone,
   reading: readAll,
   verb: (work) => runVerb(work, null),
   parts: profileVerb,
@@ -42,22 +49,35 @@ const stop = stopwatch();
 const found = await arms[job.arm]!(job);
 console.log(JSON.stringify({ ...stop(), ...found }));
 
-/** The same flags on git's own walk; the output is thrown away: this is what git costs when its reader costs nothing. */
+/** `git log -p -M` on its own walk, as a person types it; the output is thrown away: this is what git costs when its
+ * reader costs nothing. Its clock starts with git itself. */
+async function runGitAlone({ repository }: Job): Promise<Found> {
+  const shadow = await openShadow(repository);
+  try {
+    const args = ["log", "-p", "-M", "--no-merges", ...revisionsOf(shadow)];
+    const { PATH } = process.env;
+    const env = { PATH, GIT_DIR: shadow.gitDir, GIT_OBJECT_DIRECTORY: shadow.objectDirectory };
+    const stop = stopwatch();
+    const child = spawn("git", args, { env, stdio: ["ignore", "ignore", "inherit"] });
+    const [code] = await once(child, "close");
+    if (code !== 0) throw new Error(`Expected git to end well, found exit code ${code}`);
+    return { ...stop(), ...NOT_OURS };
+  } finally {
+    shadow.dispose();
+  }
+}
+
+/** The same with the flags and settings of our reading, which is what our reading itself waits for. */
 async function runLogAlone({ repository }: Job): Promise<Found> {
   const shadow = await openShadow(repository);
   try {
-    const walk = ["--no-merges", ...revisionsOf(shadow)];
-    const given = ["--no-walk=unsorted", "--stdin"];
-    const args = logArguments(logOptionsOf(options)).flatMap((arg) =>
-      arg === "--" ? [...walk, arg] : given.includes(arg) ? [] : [arg],
-    );
-    const child = streamGit(args, placeOf(shadow));
+    const stop = stopwatch();
+    const child = streamGit(walkArguments(logOptionsOf(options), revisionsOf(shadow)), placeOf(shadow));
     child.stdin.end();
     child.stdout.resume();
     const { exitCode, stderr } = await child.done;
     if (exitCode !== 0) throw new Error(stderr);
-    // What this process needs is not what git needs.
-    return { peak_rss_bytes: null };
+    return { ...stop(), ...NOT_OURS };
   } finally {
     shadow.dispose();
   }
@@ -90,8 +110,10 @@ async function readAll({ repository, folder }: Job): Promise<Found> {
     const { selected } = await listCommits(shadow, selectionOf(options));
     const commits = selected.map(({ hash }) => hash);
     const pending: Promise<JoinedBatch>[] = [];
-    for await (const batch of batchesOf(readLog(shadow, commits, logOptionsOf(options)), rules)) {
-      pending.push(joinBatch(batch, { reader: blobs, slabs }, rules));
+    const join = createJoiner({ reader: blobs, slabs }, rules);
+    const log = { ...logOptionsOf(options), streams: streamsFor(commits.length, 0) };
+    for await (const batch of batchesOf(readLog(shadow, commits, log), rules)) {
+      pending.push(join(batch));
       if (pending.length === BATCHES_AT_ONCE) write(await pending.shift()!);
     }
     while (pending.length > 0) write(await pending.shift()!);

@@ -1,62 +1,26 @@
-// Where things lie: `.codefudge` in the repository, which ignores itself, with the dataset and one folder for each
-// run. A run says in `plan.json` what it is made of before it begins; it is whole when its `run.json` is there, which
-// is written last.
+// A run's folder (folder.ts says where it lies). A run says in `plan.json` what it is made of before it begins; it is
+// whole when its `run.json` is there, which is written last.
 
-import { existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import type { AdapterConfig } from "../adapters/adapter.ts";
 import { savedNames } from "../adapters/save.ts";
 import { UserError } from "../base/errors.ts";
-import { readJson, writeFileAtomic, writeJson } from "../base/files.ts";
+import { readJson, writeJson } from "../base/files.ts";
 import type { FormatName } from "../dataset/format.ts";
-import { isBrought } from "../history/source.ts";
 import { removeCheckpoints } from "../training/checkpoint.ts";
+import { repositoryRoot } from "./folder.ts";
 import { SCRATCH } from "./scratch.ts";
 
-export type Workspace = { readonly root: string; readonly dataset: string; readonly runs: string };
-
-export const FOLDER = ".codefudge";
-
-/** Paths within a repository's workspace; nothing is made yet. */
-export function workspaceOf(repository: string): Workspace {
-  const root = join(resolve(repository), FOLDER);
-  return { root, dataset: join(root, "dataset"), runs: join(root, "runs") };
-}
-
-/** Makes the folder and tells git to ignore it. A repository may bring links: nothing is written through one. */
-export function ensureWorkspace({ root, dataset, runs }: Workspace): void {
-  for (const folder of [root, dataset, runs]) refuseLink(folder);
-  const ignore = join(root, ".gitignore");
-  if (!existsSync(ignore)) writeFileAtomic(ignore, "*\n");
-}
-
-function refuseLink(folder: string): void {
-  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return;
-  throw new UserError(
-    `Expected a folder of our own at ${folder}, found a symbolic link; remove it, or give another place with --output DIR`,
-  );
-}
-
-/** Refuses what the checked-out commit has at `folder`: a journal, a dataset or a run in it would be believed. */
-export async function requireOwn(folder: string, signal?: AbortSignal): Promise<void> {
-  if (!existsSync(folder) || !(await isBrought(folder, signal))) return;
-  throw new UserError(
-    `Expected nothing but what codefudge made at ${folder}, found files of the commit that is checked out; look through them, remove them with "git rm -r" and commit, then run this again`,
-  );
-}
-
-/** The same of the workspace in or above `cwd`. */
-export async function requireOwnWorkspace(cwd: string, signal?: AbortSignal): Promise<void> {
-  await requireOwn(workspaceOf(repositoryRoot(cwd)).root, signal);
-}
-
-/** The nearest folder in or above `cwd` with a workspace or a repository; `cwd` itself when there is none. */
-export function repositoryRoot(cwd: string): string {
-  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, FOLDER)) || existsSync(join(folder, ".git"))) return folder;
-    if (dirname(folder) === folder) return resolve(cwd);
-  }
-}
+export {
+  ensureWorkspace,
+  FOLDER,
+  repositoryRoot,
+  requireOwn,
+  requireOwnWorkspace,
+  type Workspace,
+  workspaceOf,
+} from "./folder.ts";
 
 /** A run's name when none is given: what was trained, by its path. */
 export function runName(model: string): string {

@@ -27,7 +27,7 @@ const INDEX = /\nindex ([0-9a-f]+\.\.[0-9a-f]+)/;
 const DELETED = /\ndeleted file mode /;
 
 /** `diff` is that of the example, for who has its bytes at hand. */
-export function fingerprintOf(example: Example, diff = Buffer.from(example.diff)): Fingerprint {
+export function fingerprintOf(example: Example, diff: Buffer = Buffer.from(example.diff)): Fingerprint {
   const body = example.diff.indexOf("\n@@ ");
   const header = body < 0 ? example.diff : example.diff.slice(0, body);
   const { lines, inverse, near, added } = printLines(diff);

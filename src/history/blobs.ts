@@ -1,42 +1,69 @@
-// Fetches contents by object id through one `git cat-file --batch-command --buffer` process. Sizes are asked first,
-// so that a content above the limit never leaves git. Answers come in the order of the questions, and the next
-// question may be asked before the last one is answered. It knows no paths.
+// Fetches contents by object id through one `git cat-file --batch-command --buffer` process. Answers come in the order
+// of the questions and are taken as they arrive, whoever waits for them; the next questions may be asked before the last
+// ones are answered. It knows no paths.
 
-import type { Readable } from "node:stream";
 import { UserError } from "../base/errors.ts";
-import { type GitStream, streamGit } from "./git.ts";
+import { streamGit } from "./git.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
-import { letGo } from "./slabs.ts";
+import { letGo, type Room } from "./slabs.ts";
 
-export type ContentsRequest = {
-  readonly oids: readonly string[];
-  readonly sizes: readonly number[];
-  readonly target: Buffer;
+export type Question = {
+  readonly oid: string;
+  /** A content of more bytes is passed over; `null` asks for the size alone, and nothing else leaves git. */
+  readonly most: number | null;
+};
+
+export type Answer = {
+  readonly size: number;
+  /** Where the content begins in the room; `null` where none was kept. */
+  readonly at: number | null;
 };
 
 export type BlobReader = {
-  /** Bytes of each content. */
-  sizes(oids: readonly string[]): Promise<readonly number[]>;
-  /** The contents one after another in `target`; `sizes` are what `sizes` said of them. */
-  contents(request: ContentsRequest): Promise<readonly Buffer[]>;
+  /** An answer to each question; the contents lie one after another in `room`. */
+  ask(questions: readonly Question[], room: Room): Promise<readonly Answer[]>;
   dispose(): Promise<void>;
+};
+
+/** Questions that were asked together. */
+type Turn = {
+  readonly questions: readonly Question[];
+  readonly answers: Answer[];
+  readonly room: Room;
+  resolve(answers: readonly Answer[]): void;
+  reject(error: unknown): void;
 };
 
 /** Starts the process that answers; `dispose` ends it. */
 export function openBlobs(shadow: Shadow, signal?: AbortSignal): BlobReader {
   const child = streamGit(["cat-file", "--batch-command", "--buffer"], placeOf(shadow, signal));
-  const answers = createAnswers(child.stdout, child);
-  let last: Promise<unknown> = Promise.resolve();
-  const ask = <T>(command: string, oids: readonly string[], read: () => Promise<T>): Promise<T> => {
-    // git answers only after a flush.
-    if (oids.length > 0) child.stdin.write(`${oids.map((oid) => `${command} ${oid}\n`).join("")}flush\n`);
-    const turn = last.then(read);
-    last = turn.catch(() => {});
-    return turn;
+  const turns: Turn[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown) => {
+    failure ??= { error };
+    for (const { reject } of turns.splice(0)) reject(failure.error);
   };
+  const push = createAnswerReader(turns);
+  child.stdout.on("data", (chunk: Buffer) => {
+    try {
+      if (failure === undefined) push(chunk);
+    } catch (error) {
+      fail(error);
+      child.kill();
+    }
+    letGo(chunk);
+  });
+  child.done.then(({ stderr }) => fail(describeEnd(stderr)), fail);
   return {
-    sizes: (oids) => ask("info", oids, () => readSizes(answers, oids)),
-    contents: (request) => ask("contents", request.oids, () => readContents(answers, request)),
+    ask: (questions, room) =>
+      new Promise((resolve, reject) => {
+        if (failure !== undefined) reject(failure.error);
+        else if (questions.length === 0) resolve([]);
+        else {
+          turns.push({ questions, answers: [], room, resolve, reject });
+          child.stdin.write(commandsOf(questions));
+        }
+      }),
     async dispose() {
       child.kill();
       await child.done.catch(() => {});
@@ -44,77 +71,86 @@ export function openBlobs(shadow: Shadow, signal?: AbortSignal): BlobReader {
   };
 }
 
-/** What has arrived and is not read yet; `more` waits for the next piece. */
-type Answers = { rest: Buffer; more(): Promise<void> };
-
-const NOTHING: Buffer = Buffer.alloc(0);
-
-function createAnswers(stream: Readable, child: GitStream): Answers {
-  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let last = NOTHING;
-  const answers: Answers = {
-    rest: NOTHING,
-    async more() {
-      const { value, done } = await chunks.next();
-      if (!done) {
-        answers.rest = answers.rest.length === 0 ? value : Buffer.concat([answers.rest, value]);
-        letGo(last);
-        last = value;
-        return;
-      }
-      const { stderr } = await child.done;
-      throw new UserError(`Expected file contents from git, found the end of its output: ${stderr.trim()}`);
-    },
-  };
-  return answers;
+function describeEnd(stderr: string): UserError {
+  return new UserError(`Expected file contents from git, found the end of its output: ${stderr.trim()}`);
 }
 
-async function readSizes(answers: Answers, oids: readonly string[]): Promise<number[]> {
-  const sizes: number[] = [];
-  while (sizes.length < oids.length) sizes.push(takeSize(answers) ?? (await readSize(answers)));
-  return sizes;
-}
-
-async function readContents(answers: Answers, { sizes, target }: ContentsRequest): Promise<Buffer[]> {
-  const contents: Buffer[] = [];
-  let filled = 0;
-  for (const expected of sizes) {
-    const size = takeSize(answers) ?? (await readSize(answers));
-    if (size !== expected) throw new Error(`Expected a content of ${expected} bytes from git, found ${size}`);
-    const start = filled;
-    while (filled < start + size) {
-      if (answers.rest.length === 0) await answers.more();
-      const taken = answers.rest.copy(target, filled, 0, start + size - filled);
-      answers.rest = answers.rest.subarray(taken);
-      filled += taken;
-    }
-    contents.push(target.subarray(start, filled));
-    // A newline ends the content.
-    if (answers.rest.length === 0) await answers.more();
-    answers.rest = answers.rest.subarray(1);
-  }
-  return contents;
-}
-
-async function readSize(answers: Answers): Promise<number> {
-  for (;;) {
-    await answers.more();
-    const size = takeSize(answers);
-    if (size !== undefined) return size;
-  }
+/** git answers only after a flush. */
+function commandsOf(questions: readonly Question[]): string {
+  let text = "";
+  for (const { oid, most } of questions) text += most === null ? `info ${oid}\n` : `contents ${oid}\n`;
+  return `${text}flush\n`;
 }
 
 const NEWLINE = 10;
+const MOST_HEAD_BYTES = 1024;
+const NOWHERE = -1;
 
-/** The size in `OID blob SIZE`; undefined when the line is not there yet. */
-function takeSize(answers: Answers): number | undefined {
-  const end = answers.rest.indexOf(NEWLINE);
-  if (end < 0) return undefined;
-  const line = answers.rest.toString("latin1", 0, end);
-  answers.rest = answers.rest.subarray(end + 1);
-  const size = /^[0-9a-f]+ blob (\d+)$/.exec(line)?.[1];
-  if (size === undefined) {
-    throw new UserError(`Expected a file content, found "${line}" in the repository; run "git fsck" there`);
-  }
-  return Number(size);
+/** Takes git's answers in pieces of any size and gives them to the turns, the first of which is removed when it has all. */
+function createAnswerReader(turns: Turn[]): (chunk: Buffer) => void {
+  let head = "";
+  /** Bytes of the content that have not come, where they belong, and whether the newline behind it is one of them. */
+  let left = 0;
+  let to = NOWHERE;
+  const finish = (answer: Answer) => {
+    const turn = turns[0]!;
+    if (turn.answers.push(answer) < turn.questions.length) return;
+    turns.shift();
+    turn.resolve(turn.answers);
+  };
+  let answer: Answer | undefined;
+  const readHead = (line: string) => {
+    const turn = turns[0];
+    if (turn === undefined) throw new Error(`Expected no more answers from git, found "${line}"`);
+    const { oid, most } = turn.questions[turn.answers.length]!;
+    const size = sizeIn(line, oid);
+    if (most === null) return finish({ size, at: null });
+    const at = size <= most ? turn.room.reserve(size) : null;
+    to = at ?? NOWHERE;
+    left = size + 1;
+    answer = { size, at };
+  };
+  const takeContent = (chunk: Buffer, from: number): number => {
+    const end = Math.min(chunk.length, from + left);
+    left -= end - from;
+    if (to !== NOWHERE) {
+      // The last byte is the newline that ends the content.
+      const content = left === 0 ? end - 1 : end;
+      chunk.copy(turns[0]!.room.bytes(), to, from, content);
+      to += content - from;
+    }
+    if (left === 0) finish(answer!);
+    return end;
+  };
+  return (chunk) => {
+    for (let at = 0; at < chunk.length; ) {
+      if (left > 0) {
+        at = takeContent(chunk, at);
+        continue;
+      }
+      const end = chunk.indexOf(NEWLINE, at);
+      head += chunk.toString("latin1", at, end < 0 ? chunk.length : end);
+      if (head.length > MOST_HEAD_BYTES) throw describeAnswer(head);
+      if (end < 0) return;
+      readHead(head);
+      head = "";
+      at = end + 1;
+    }
+  };
+}
+
+/** The size in `OID blob SIZE`. */
+function sizeIn(line: string, oid: string): number {
+  const words = line.slice(oid.length);
+  const size = Number(words.slice(BLOB.length));
+  if (line.startsWith(oid) && words.startsWith(BLOB) && Number.isSafeInteger(size) && size >= 0) return size;
+  throw describeAnswer(line);
+}
+
+const BLOB = " blob ";
+
+function describeAnswer(line: string): UserError {
+  return new UserError(
+    `Expected a file content, found "${line.slice(0, 100)}" in the repository; run "git fsck" there`,
+  );
 }

@@ -1,10 +1,10 @@
 // Joins the changes of the log with the contents they start from, in order and in batches. What a record says already
 // decides here whether its content is worth fetching; what a content says does not.
 
-import type { BlobReader } from "./blobs.ts";
+import type { Answer, BlobReader, Question } from "./blobs.ts";
 import type { Change, LogCommit, LogEntry } from "./change.ts";
 import type { Drop } from "./reasons.ts";
-import type { Slabs } from "./slabs.ts";
+import { createRoom, type Room, type Slabs } from "./slabs.ts";
 
 /** A change with its contents, or with the reason why they were not fetched. */
 export type JoinedChange = {
@@ -62,63 +62,114 @@ export async function* batchesOf(
 /** A batch with what was found; all contents and sections that were kept lie in `slab`. */
 export type JoinedBatch = { readonly entries: readonly Joined[]; readonly slab: ArrayBuffer };
 
-/** Every entry of a batch, each change joined with what `reader` has for it. */
-export async function joinBatch(
-  batch: readonly LogEntry[],
+/** Joins every change of a batch with what `reader` has for it; batches may be joined side by side. */
+export function createJoiner(
   { reader, slabs }: { readonly reader: BlobReader; readonly slabs: Slabs },
   rules: JoinRules,
-): Promise<JoinedBatch> {
-  const asked = batch.map((entry) => askFor(entry, rules));
-  const sizes = (await reader.sizes(asked.flatMap(({ oids }) => oids))).values();
-  const decided = asked.map(({ oids, drop }, i) => {
-    const own = oids.map(() => sizes.next().value!);
-    return { oids, sizes: own, drop: drop ?? dropBySize(own, batch[i]!, rules) };
-  });
-  const kept = decided.map(({ drop }, i) => (drop === undefined ? batch[i]! : undefined));
-  const fetched = decided.filter(({ drop }) => drop === undefined);
-  const request = { oids: fetched.flatMap(({ oids }) => oids), sizes: fetched.flatMap((one) => one.sizes) };
-  const sections = kept.map((entry) => (entry?.kind === "change" ? entry.change.section!.length : 0));
-  const [contentBytes, sectionBytes] = [sum(request.sizes), sum(sections)];
-  const slab = slabs.take(contentBytes + sectionBytes);
-  const contents = (
-    await reader.contents({ ...request, target: Buffer.from(slab, 0, contentBytes) })
-  ).values();
-  let at = contentBytes;
-  const entries = batch.map((entry, i): Joined => {
-    const { drop, oids } = decided[i]!;
-    if (entry.kind === "commit") return entry;
-    if (drop !== undefined) return { ...entry, found: { drop } };
-    const section = Buffer.from(slab, at, entry.change.section!.length);
-    at += entry.change.section!.copy(section);
-    return { ...entry, found: { old: oids.length === 0 ? null : contents.next().value!, section } };
-  });
-  return { entries, slab };
+): (batch: readonly LogEntry[]) => Promise<JoinedBatch> {
+  const large = createLargePaths();
+  return async (batch) => {
+    const room = createRoom(slabs);
+    const ask = async (tasks: readonly Task[]) => {
+      const answers = (
+        await reader.ask(
+          tasks.flatMap(({ questions }) => questions),
+          room,
+        )
+      ).values();
+      for (const task of tasks) task.answers = task.questions.map(() => answers.next().value!);
+    };
+    const tasks = batch.map((entry) => (entry.kind === "commit" ? null : beginTask(entry, rules)));
+    const open = tasks.filter((task) => task !== null && task.drop === undefined) as Task[];
+    for (const task of open) {
+      task.section = keepSection(task.entry.change, room);
+      task.questions = questionsOf(task.entry.change, rules, large);
+    }
+    await ask(open);
+    for (const task of open) {
+      task.drop = dropBySize(task, rules);
+      large.note(task);
+    }
+    // What was too large before and is not any more.
+    const rest = open.filter(({ drop, answers }) => drop === undefined && answers[0]?.at === null);
+    for (const task of rest) task.questions = [{ oid: task.entry.change.oldOid, most: rules.maxFileBytes }];
+    await ask(rest);
+    const slab = room.slab();
+    return { entries: batch.map((entry, i) => join(entry, tasks[i]!, slab)), slab };
+  };
 }
 
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+type ChangeEntry = Extract<LogEntry, { kind: "change" }>;
+
+/** A change on its way: what was asked for it and what came. */
+type Task = {
+  readonly entry: ChangeEntry;
+  drop: Drop | undefined;
+  /** Where its section lies. */
+  section: number;
+  questions: readonly Question[];
+  answers: readonly Answer[];
+};
+
+function beginTask(entry: ChangeEntry, rules: JoinRules): Task {
+  const drop = rules.dropByRecord(entry.change, entry.commit);
+  return { entry, drop, section: 0, questions: [], answers: [] };
 }
 
-type Asked = { readonly oids: readonly string[]; readonly drop?: Drop | undefined };
+function keepSection({ section }: Change, room: Room): number {
+  const at = room.reserve(section!.length);
+  section!.copy(room.bytes(), at);
+  return at;
+}
 
-// Of what git calls binary only the sizes are asked: they tell binary from too large to look at.
-function askFor(entry: LogEntry, rules: JoinRules): Asked {
-  if (entry.kind === "commit") return { oids: [] };
-  const { change, commit } = entry;
-  const drop = rules.dropByRecord(change, commit);
-  if (drop !== undefined) return { oids: [], drop };
-  return { oids: (change.binary ? [change.oldOid, change.newOid] : [change.oldOid]).filter(exists) };
+/** Of what git calls binary only the sizes are asked: they tell binary from too large to look at. */
+function questionsOf(change: Change, { maxFileBytes }: JoinRules, large: LargePaths): Question[] {
+  const { binary, oldOid, newOid } = change;
+  if (binary) return [oldOid, newOid].filter(exists).map((oid) => ({ oid, most: null }));
+  if (!exists(oldOid)) return [];
+  return [{ oid: oldOid, most: large.has(change) ? null : maxFileBytes }];
+}
+
+type LargePaths = ReturnType<typeof createLargePaths>;
+
+const MOST_LARGE_PATHS = 4096;
+
+/** Paths whose content was too large when it was last met. The next one most likely is, too: asking for its size first
+ * spares git and us the content, and asking nothing first spares all others the question. */
+function createLargePaths() {
+  const paths = new Set<string>();
+  const keyOf = ({ oldPath }: Change) => oldPath.toString("latin1");
+  return {
+    has: (change: Change) => paths.size > 0 && paths.has(keyOf(change)),
+    note({ entry: { change }, drop }: Task): void {
+      if (change.binary || (drop === undefined && paths.size === 0)) return;
+      if (paths.size === MOST_LARGE_PATHS) paths.clear();
+      if (drop === undefined) paths.delete(keyOf(change));
+      else paths.add(keyOf(change));
+    },
+  };
 }
 
 /** Why a change is left out by the sizes of its contents, if it is. */
-function dropBySize(sizes: readonly number[], entry: LogEntry, rules: JoinRules): Drop | undefined {
-  if (entry.kind === "commit") return undefined;
-  if (entry.change.binary) {
-    const large = sizes.some((size) => size > rules.bigFileBytes);
+function dropBySize({ entry: { change }, answers }: Task, rules: JoinRules): Drop | undefined {
+  if (change.binary) {
+    const large = answers.some(({ size }) => size > rules.bigFileBytes);
     return large ? { reason: "over-size", detail: "content" } : { reason: "binary" };
   }
-  const tooLarge = sizes.some((size) => size > rules.maxFileBytes);
+  const tooLarge = answers.some(({ size }) => size > rules.maxFileBytes);
   return tooLarge ? { reason: "over-size", detail: "old content" } : undefined;
+}
+
+function join(entry: LogEntry, task: Task | null, slab: ArrayBuffer): Joined {
+  if (entry.kind === "commit" || task === null) return entry as Joined;
+  const { drop, section, answers } = task;
+  if (drop !== undefined) return { ...entry, found: { drop } };
+  const [old] = answers;
+  const found = {
+    old: old === undefined ? null : Buffer.from(slab, old.at!, old.size),
+    section: Buffer.from(slab, section, entry.change.section!.length),
+  };
+  return { ...entry, found };
 }
 
 /** False for the id of nothing, all zeros: before a creation, after a deletion. */

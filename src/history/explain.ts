@@ -13,7 +13,7 @@ import { runGit } from "./git.ts";
 import { readLog } from "./log.ts";
 import { type HistoryOptions, logOptionsOf, selectionOf } from "./options.ts";
 import { canHaveExamples, listCommits } from "./order.ts";
-import { openShadow, placeOf, type Shadow } from "./shadow.ts";
+import { explainFailure, openShadow, placeOf, type Shadow } from "./shadow.ts";
 
 /** What became of a record; `null` when the dataset does not know it. */
 export type Fate =
@@ -66,6 +66,8 @@ export async function explain(
       note: records.length === 0 ? "It changes no files" : null,
       records,
     };
+  } catch (error) {
+    throw await explainFailure(error, repository, shadow);
   } finally {
     shadow.dispose();
   }

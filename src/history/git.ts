@@ -134,6 +134,8 @@ function environment(place: GitPlace): NodeJS.ProcessEnv {
     GIT_ADVICE: "0",
     GIT_ALLOW_PROTOCOL: "",
     GIT_ATTR_NOSYSTEM: "1",
+    // Whole buffers instead of a write for each commit.
+    GIT_FLUSH: "0",
     GIT_NO_LAZY_FETCH: "1",
     GIT_NO_REPLACE_OBJECTS: "1",
     GIT_OPTIONAL_LOCKS: "0",

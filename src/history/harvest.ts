@@ -5,7 +5,15 @@ import type { Example } from "../dataset/example.ts";
 import { type CommitFacts, createFilter, type Filter, type RepositoryRules } from "../filters/filter.ts";
 import { openBlobs } from "./blobs.ts";
 import type { Change, LogCommit, LogEntry } from "./change.ts";
-import { batchesOf, exists, type Joined, type JoinedBatch, type JoinRules, joinBatch } from "./contents.ts";
+import {
+  batchesOf,
+  createJoiner,
+  exists,
+  type Joined,
+  type JoinedBatch,
+  type JoinRules,
+} from "./contents.ts";
+import { streamsFor } from "./deal.ts";
 import type { CommitEntry, DroppedEntry, Entry } from "./entry.ts";
 import type { Case, JudgedCommit } from "./judge.ts";
 import { type Judges, openJudges } from "./judging.ts";
@@ -14,7 +22,7 @@ import { type HistoryOptions, logOptionsOf, selectionOf } from "./options.ts";
 import { listCommits } from "./order.ts";
 import { type DropReason, dropByRecord } from "./reasons.ts";
 import { readRules } from "./rules.ts";
-import { openShadow, type Shadow } from "./shadow.ts";
+import { explainFailure, openShadow, type Shadow } from "./shadow.ts";
 import { createSlabs } from "./slabs.ts";
 
 /** What a harvest of whole examples yields. */
@@ -59,6 +67,8 @@ export async function* harvest(
         yield entry.type === "line" ? { type: "example", example: parseLine(entry.line) } : entry;
       }
     }
+  } catch (error) {
+    throw await explainFailure(error, repository, shadow);
   } finally {
     shadow.dispose();
   }
@@ -78,7 +88,6 @@ export async function* harvestCommits(
   { shadow, commits, options, rules }: Harvest,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly Entry[], void> {
-  const log = logOptionsOf(options, signal);
   const slabs = createSlabs();
   const reader = openBlobs(shadow, signal);
   const judges = openJudges({
@@ -87,9 +96,10 @@ export async function* harvestCommits(
     commits: commits.length,
     jobs: options.jobs,
   });
-  const join = joinRules(options, shadow, createFilter(options, rules));
-  const work = async (batch: readonly LogEntry[]) =>
-    judgeBatch(await joinBatch(batch, { reader, slabs }, join), judges);
+  const log = { ...logOptionsOf(options, signal), streams: streamsFor(commits.length, judges.width) };
+  const byRecord = joinRules(options, shadow, createFilter(options, rules));
+  const join = createJoiner({ reader, slabs }, byRecord);
+  const work = async (batch: readonly LogEntry[]) => judgeBatch(await join(batch), judges);
   const pending: Promise<EntryBatch>[] = [];
   const seen = commitCheck(commits);
   const finish = async function* () {
@@ -98,7 +108,7 @@ export async function* harvestCommits(
     slabs.give(lines.buffer as ArrayBuffer);
   };
   try {
-    for await (const batch of batchesOf(readLog(shadow, commits, log), join)) {
+    for await (const batch of batchesOf(readLog(shadow, commits, log), byRecord)) {
       for (const entry of batch) if (entry.kind === "commit") seen.next(entry.commit.hash);
       const result = work(batch);
       // A failure is met when its turn comes; until then it must not count as unhandled.

@@ -41,7 +41,8 @@ export function createBatchJudge(filter: Filter): (request: JudgeRequest) => Jud
     const outcomes = cases.map((one): Judged => {
       const outcome = judge(one, filter);
       if ("drop" in outcome) return outcome;
-      return { size: buffer.add(outcome.example, outcome.texts), print: fingerprintOf(outcome.example) };
+      const { example, texts } = outcome;
+      return { size: buffer.add(example, texts), print: fingerprintOf(example, texts.diff) };
     });
     const taken = buffer.take();
     const lines = new Uint8Array(

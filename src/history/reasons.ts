@@ -52,11 +52,11 @@ const rules: readonly Rule[] = [
   {
     reason: "undecodable",
     detail: "path",
-    holds: ({ oldPath, newPath }) => !isUtf8(oldPath) || !isUtf8(newPath),
+    holds: (change) => !pathsOf(change).every(isUtf8),
   },
   {
     reason: "unsafe-path",
-    holds: ({ oldPath, newPath }) => ![oldPath, newPath].every((path) => isSafePath(path.toString("utf8"))),
+    holds: (change) => !pathsOf(change).every((path) => isSafePath(path.toString("utf8"))),
   },
 ];
 
@@ -72,6 +72,11 @@ export function dropByRecord(
     rule &&
     (rule.detail === undefined ? { reason: rule.reason } : { reason: rule.reason, detail: rule.detail })
   );
+}
+
+/** Most changes have one path, under both names. */
+function pathsOf({ oldPath, newPath }: Change): readonly Buffer[] {
+  return oldPath === newPath ? [oldPath] : [oldPath, newPath];
 }
 
 function hasMode({ oldMode, newMode }: Change, mode: string): boolean {

@@ -8,6 +8,7 @@ import { type BlobReader, openBlobs } from "./blobs.ts";
 import { aroundOld, type Entry, type LineEntry } from "./entry.ts";
 import type { Harvest } from "./harvest.ts";
 import { nameOf } from "./judge.ts";
+import { createRoom, createSlabs, type Room } from "./slabs.ts";
 
 // Contents of so many entries are in memory at once.
 const ENTRIES_AT_ONCE = 64;
@@ -20,13 +21,16 @@ export async function* refillEntries(
 ): AsyncGenerator<readonly Entry[], void> {
   let reader: BlobReader | undefined;
   const buffer = createLineBuffer();
+  const slabs = createSlabs();
   try {
     for (const block of blocks) {
       for (let start = 0; start < block.length; start += ENTRIES_AT_ONCE) {
         const entries = block.slice(start, start + ENTRIES_AT_ONCE);
         reader ??= openBlobs(shadow, signal);
-        const contents = await fetchOld(entries, reader, options.max_file_bytes);
+        const room = createRoom(slabs);
+        const contents = await fetchOld(entries, { reader, room }, options.max_file_bytes);
         yield refill(entries, contents, buffer);
+        slabs.give(room.slab());
       }
     }
   } finally {
@@ -34,19 +38,24 @@ export async function* refillEntries(
   }
 }
 
-/** The old contents of those entries that have one, by their ids. */
+/** The old contents of those entries that have one, by their ids, until the slab is given back. */
 async function fetchOld(
   entries: readonly Entry[],
-  reader: BlobReader,
+  { reader, room }: { readonly reader: BlobReader; readonly room: Room },
   most: number,
 ): Promise<ReadonlyMap<string, Buffer>> {
   const oids = [...new Set(entries.flatMap((entry) => (entry.type === "line" ? (entry.oldOid ?? []) : [])))];
-  const sizes = await reader.sizes(oids);
-  const large = oids.find((_, i) => sizes[i]! > most);
-  if (large !== undefined) throw refusal(large);
-  const target = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, 0));
-  const contents = await reader.contents({ oids, sizes, target });
-  return new Map(oids.map((oid, i) => [oid, contents[i]!]));
+  const answers = await reader.ask(
+    oids.map((oid) => ({ oid, most })),
+    room,
+  );
+  return new Map(
+    oids.map((oid, i) => {
+      const { at, size } = answers[i]!;
+      if (at === null) throw refusal(oid);
+      return [oid, room.bytes().subarray(at, at + size)];
+    }),
+  );
 }
 
 function refill(

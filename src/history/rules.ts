@@ -5,7 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
 import type { RepositoryRules } from "../filters/filter.ts";
-import { runGit } from "./git.ts";
+import { type GitPlace, runGit } from "./git.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
 
 export const IGNORE_FILE = ".codefudgeignore";
@@ -20,15 +20,25 @@ export async function readRules(top: string, shadow: Shadow, signal?: AbortSigna
   };
 }
 
-/** The text of a file of the commit that is checked out; `null` where there is none, or a large one. */
+/** The text of a file of the commit that is checked out; `null` where there is none, or a large one. Throws where the
+ * commit has one whose content is not there. */
 export async function readAtHead(path: string, shadow: Shadow, signal?: AbortSignal): Promise<string | null> {
   if (shadow.head === null) return null;
   const object = `${shadow.head}:${path}`;
   const place = placeOf(shadow, signal);
   const size = await runGit(["cat-file", "-s", object], place);
-  if (size.exitCode !== 0 || Number(size.stdout.toString()) > MOST_BYTES) return null;
+  if (size.exitCode !== 0) return refuseLost(path, object, place);
+  if (Number(size.stdout.toString()) > MOST_BYTES) return null;
   const { stdout, exitCode } = await runGit(["cat-file", "blob", object], place);
   return exitCode === 0 ? stdout.toString("utf8") : null;
+}
+
+async function refuseLost(path: string, object: string, place: GitPlace): Promise<null> {
+  const { exitCode } = await runGit(["rev-parse", "--quiet", "--verify", object], place);
+  if (exitCode !== 0) return null;
+  throw new UserError(
+    `Expected the content of ${path} in the commit that is checked out, found none; run "git fsck" in the repository`,
+  );
 }
 
 function readIgnore(path: string): string {

@@ -7,8 +7,11 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { collect, git, makeRepository, type Step, withFolder } from "../../test/repository.ts";
 import { UserError } from "../base/errors.ts";
+import { defaultsOf } from "../base/options.ts";
 import { runGit } from "./git.ts";
+import { historyOptions } from "./options.ts";
 import { openShadow } from "./shadow.ts";
+import { writeDataset } from "./write.ts";
 
 const steps: readonly Step[] = ["one", "two", "three"].map((text) => ({ files: { "a.txt": `${text}\n` } }));
 
@@ -98,10 +101,13 @@ test("a partial clone with contents missing is refused; one that has all is read
     assert.equal((await collect(repository)).result.examples, 3);
     const blob = (await git(["rev-parse", "HEAD~1:a.txt"], { cwd: repository })).trim();
     rmSync(join(repository, ".git/objects", blob.slice(0, 2), blob.slice(2)));
-    assert.match(
-      await refusal(repository),
-      /found a partial one that lacks 1 contents; run "git fetch --refetch/,
-    );
+    const lacks = /found a partial one that lacks 1 contents; run "git fetch --refetch/;
+    await assert.rejects(collect(repository), lacks);
+    const folderOf = { repository, folder: join(folder, "dataset") };
+    const events = writeDataset(folderOf, defaultsOf(historyOptions));
+    await assert.rejects(async () => {
+      for await (const _ of events);
+    }, lacks);
   });
 });
 

@@ -4,6 +4,7 @@
 
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
-import { UserError } from "../base/errors.ts";
+import { isAbort, UserError } from "../base/errors.ts";
 import { type GitPlace, gitVersion, runGit, streamGit } from "./git.ts";
 
 /** A branch, tag or remote branch, and the object that it names. */
@@ -35,11 +36,31 @@ export type Shadow = {
   dispose(): void;
 };
 
+/** What is known of a repository before a shadow of it is made. */
+export type Survey = Omit<Shadow, "gitDir" | "dispose">;
+
 /** Makes the shadow of the repository in or above `repository`, or throws a `UserError` that says why not. */
 export async function openShadow(repository: string, signal?: AbortSignal): Promise<Shadow> {
-  const version = await gitVersion();
+  const survey = await surveyRepository(repository, signal);
+  const gitDir = mkdtempSync(join(tmpdir(), "codefudge-shadow-"));
+  const dispose = () => rmSync(gitDir, { recursive: true, force: true });
+  try {
+    fillShadow(gitDir, survey);
+    return { ...survey, gitDir, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** Looks at the repository in or above `repository` and changes nothing; a `UserError` when it cannot be read. */
+export async function surveyRepository(repository: string, signal?: AbortSignal): Promise<Survey> {
   const place: GitPlace = { cwd: repository, userConfig: true, ...(signal && { signal }) };
-  const found = await locate(repository, place);
+  const location = locate(repository, place);
+  // No git, or an old one, is told first.
+  location.catch(() => {});
+  const version = await gitVersion();
+  const { algorithm, commonDir } = await location;
   const [refs, head, top] = await Promise.all([
     listRefs(repository, place),
     readHead(place),
@@ -50,19 +71,9 @@ export async function openShadow(repository: string, signal?: AbortSignal): Prom
       `Expected commits in ${repository}, found an empty repository; commit something and run this again`,
     );
   }
-  const gitDir = mkdtempSync(join(tmpdir(), "codefudge-shadow-"));
-  const dispose = () => rmSync(gitDir, { recursive: true, force: true });
-  try {
-    const objectDirectory = join(found.commonDir, "objects");
-    const shallow = await fillShadow(gitDir, { ...found, refs, head });
-    const names = { top, gitDir, objectDirectory, gitVersion: version };
-    const shadow = { ...found, ...names, refs, head, shallow, dispose };
-    if (hasPromisorPacks(objectDirectory)) await refuseMissingObjects(repository, shadow);
-    return shadow;
-  } catch (error) {
-    dispose();
-    throw error;
-  }
+  const objectDirectory = join(commonDir, "objects");
+  const shallow = readShallow(join(commonDir, "shallow"));
+  return { top, objectDirectory, algorithm, gitVersion: version, refs, head, shallow };
 }
 
 /** The arguments that name every commit to read: branches, tags, remote branches and what is checked out. */
@@ -146,39 +157,44 @@ async function readTop(repository: string, place: GitPlace): Promise<string> {
   return `${realpathSync(repository)}${sep}`.startsWith(above) ? top : resolve(repository);
 }
 
-type Contents = Located & { readonly refs: readonly Ref[]; readonly head: string | null };
-
-async function fillShadow(gitDir: string, from: Contents): Promise<ReadonlySet<string>> {
-  const args = ["init", "--quiet", "--bare", "--template=", `--object-format=${from.algorithm}`, gitDir];
-  const { stderr, exitCode } = await runGit(args);
-  if (exitCode !== 0)
-    throw new UserError(`Expected to make a temporary git folder at ${gitDir}, found: ${stderr}`);
-  const packed = from.refs.map((ref) => `${ref.oid} ${ref.name}\n`).join("");
-  writeFileSync(join(gitDir, "packed-refs"), packed, "latin1");
-  if (from.head !== null) writeFileSync(join(gitDir, "HEAD"), `${from.head}\n`);
-  const shallow = join(from.commonDir, "shallow");
-  if (!existsSync(shallow)) return new Set();
-  const text = readFileSync(shallow, "latin1");
-  writeFileSync(join(gitDir, "shallow"), text);
-  return new Set(text.split("\n").filter(Boolean));
+function readShallow(path: string): ReadonlySet<string> {
+  return new Set(existsSync(path) ? readFileSync(path, "latin1").split("\n").filter(Boolean) : []);
 }
 
-// Only a partial clone has packs marked so, and only then is the walk over all objects worth its time.
+/** A bare repository as git makes one (gitrepository-layout), with refs in files and nothing else in it. */
+function fillShadow(gitDir: string, { algorithm, refs, head, shallow }: Survey): void {
+  const write = (name: string, text: string) => writeFileSync(join(gitDir, name), text, "latin1");
+  for (const folder of ["objects", "refs"]) mkdirSync(join(gitDir, folder));
+  const extensions = algorithm === "sha256" ? "[extensions]\n\tobjectFormat = sha256\n" : "";
+  const version = extensions === "" ? 0 : 1;
+  write("config", `[core]\n\trepositoryFormatVersion = ${version}\n\tbare = true\n${extensions}`);
+  write("HEAD", `${head ?? "ref: refs/heads/main"}\n`);
+  write("packed-refs", refs.map((ref) => `${ref.oid} ${ref.name}\n`).join(""));
+  if (shallow.size > 0) write("shallow", [...shallow].map((commit) => `${commit}\n`).join(""));
+}
+
+/** Throws in place of `error` where it comes of what a partial clone lacks. To look for that means to walk over all
+ * objects, so it is done only where reading has failed, and where packs are marked as those of a partial clone. */
+export async function explainFailure(error: unknown, repository: string, shadow: Shadow): Promise<unknown> {
+  if (isAbort(error) || !hasPromisorPacks(shadow.objectDirectory)) return error;
+  return (await describeMissing(repository, shadow)) ?? error;
+}
+
 function hasPromisorPacks(objectDirectory: string): boolean {
   const folder = join(objectDirectory, "pack");
   return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".promisor"));
 }
 
-async function refuseMissingObjects(repository: string, shadow: Shadow): Promise<void> {
+async function describeMissing(repository: string, shadow: Shadow): Promise<UserError | undefined> {
   const args = ["rev-list", "--objects", "--missing=print", ...revisionsOf(shadow)];
   const child = streamGit(args, placeOf(shadow));
   child.stdin.end();
   let missing = 0;
   for await (const line of createInterface({ input: child.stdout })) if (line.startsWith("?")) missing++;
   const { exitCode } = await child.done;
-  if (missing === 0 && exitCode === 0) return;
+  if (missing === 0 && exitCode === 0) return undefined;
   const count = exitCode === 0 ? `${missing} contents` : "contents";
-  throw new UserError(
+  return new UserError(
     `Expected a complete clone at ${repository}, found a partial one that lacks ${count}; run "git fetch --refetch --no-filter" there, or clone again without --filter`,
   );
 }

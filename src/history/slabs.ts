@@ -32,6 +32,34 @@ export function createSlabs(): Slabs {
   };
 }
 
+/** Room in one slab for what belongs together and is not counted before it comes. */
+export type Room = {
+  /** Makes place for so many bytes and says where it begins. Places stay; the buffer may be replaced by a larger one. */
+  reserve(bytes: number): number;
+  /** The buffer as it is now, until more is reserved. */
+  bytes(): Buffer;
+  slab(): ArrayBuffer;
+};
+
+export function createRoom(slabs: Slabs): Room {
+  let bytes = Buffer.from(slabs.take(0));
+  let filled = 0;
+  return {
+    reserve(more) {
+      if (filled + more > bytes.length) {
+        const larger = Buffer.from(slabs.take(Math.max(filled + more, 2 * bytes.length)));
+        bytes.copy(larger, 0, 0, filled);
+        slabs.give(bytes.buffer as ArrayBuffer);
+        bytes = larger;
+      }
+      filled += more;
+      return filled - more;
+    },
+    bytes: () => bytes,
+    slab: () => bytes.buffer as ArrayBuffer,
+  };
+}
+
 const nobody = new MessageChannel().port1;
 nobody.close();
 

@@ -4,10 +4,10 @@
 import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
 import { streamGit } from "./git.ts";
-import { openShadow, type Shadow } from "./shadow.ts";
+import { type Survey, surveyRepository } from "./shadow.ts";
 
 /** Plain data for a manifest. Nothing here depends on when it was read: the same history gives the same data. */
-export function describeShadow(shadow: Shadow): Record<string, unknown> {
+export function describeShadow(shadow: Survey): Record<string, unknown> {
   const tips = shadow.refs.map(({ oid, name }) => `${oid} ${name}\n`).sort();
   const refs = createHash("sha256").update(tips.join("")).digest("hex");
   return { git: shadow.gitVersion, head: shadow.head, refs, shallow: shadow.shallow.size > 0 };
@@ -22,12 +22,8 @@ export type Repository = {
 
 /** The repository in or above `folder`, or a `UserError` that says why there is none to read. Writes nothing. */
 export async function findRepository(folder: string, signal?: AbortSignal): Promise<Repository> {
-  const shadow = await openShadow(folder, signal);
-  try {
-    return { top: shadow.top, description: describeShadow(shadow) };
-  } finally {
-    shadow.dispose();
-  }
+  const survey = await surveyRepository(folder, signal);
+  return { top: survey.top, description: describeShadow(survey) };
 }
 
 /** Whether the commit that is checked out has something by the name of `path` in its folder, also where file names

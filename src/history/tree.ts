@@ -4,7 +4,8 @@
 import { isUtf8 } from "node:buffer";
 import { type BlobReader, openBlobs } from "./blobs.ts";
 import { runGit } from "./git.ts";
-import { openShadow, placeOf, type Shadow } from "./shadow.ts";
+import { explainFailure, openShadow, placeOf, type Shadow } from "./shadow.ts";
+import { createRoom, createSlabs } from "./slabs.ts";
 
 export type TreeFile = { readonly path: string; readonly text: string };
 
@@ -30,6 +31,8 @@ export async function* readTree(
   try {
     const files = withinLimit(await listFiles(shadow, signal), bytes);
     for (let at = 0; at < files.length; at += AT_ONCE) yield* readFiles(blobs, files.slice(at, at + AT_ONCE));
+  } catch (error) {
+    throw await explainFailure(error, folder, shadow);
   } finally {
     await blobs.dispose();
     shadow.dispose();
@@ -58,11 +61,13 @@ function withinLimit(files: readonly Entry[], bytes: number): Entry[] {
 }
 
 async function* readFiles(blobs: BlobReader, files: readonly Entry[]): AsyncGenerator<TreeFile, void> {
-  const oids = files.map(({ oid }) => oid);
-  const sizes = await blobs.sizes(oids);
-  const target = Buffer.alloc(sizes.reduce((sum, size) => sum + size, 0));
-  const contents = await blobs.contents({ oids, sizes, target });
-  for (const [i, content] of contents.entries()) {
+  const room = createRoom(createSlabs());
+  const answers = await blobs.ask(
+    files.map(({ oid }) => ({ oid, most: LARGEST })),
+    room,
+  );
+  for (const [i, { at, size }] of answers.entries()) {
+    const content = room.bytes().subarray(at!, at! + size);
     if (!isUtf8(content) || content.subarray(0, 8000).includes(0)) continue;
     yield { path: files[i]!.path, text: content.toString("utf8") };
   }

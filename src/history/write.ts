@@ -17,7 +17,7 @@ import { type Listing, listCommits } from "./order.ts";
 import { type DropReason, dropReasons } from "./reasons.ts";
 import { openResumed, type Resumed } from "./resume.ts";
 import { readRules } from "./rules.ts";
-import { openShadow, type Shadow } from "./shadow.ts";
+import { explainFailure, openShadow, type Shadow } from "./shadow.ts";
 import { type Counts, requireSides, sidesOf } from "./sides.ts";
 import { describeShadow } from "./source.ts";
 
@@ -57,6 +57,8 @@ export async function* writeDataset(
     } finally {
       resumed.close();
     }
+  } catch (error) {
+    throw await explainFailure(error, paths.repository, shadow);
   } finally {
     shadow.dispose();
   }

@@ -40,7 +40,7 @@ before(async () => {
   contents = await readContents();
   git = scriptGit(contents);
   const remember = (name: string, said: Said) => {
-    if (name === "log") log = said.stdout;
+    if (name === "diff-tree") log = said.stdout;
     return said;
   };
   wanted = await git.run({ ...UNHARMED, said: remember }, examples);
@@ -109,7 +109,8 @@ test("git log: damaged output, with exit codes of both kinds", async () => {
   await fuzz(1_000_000, 400, (random) => {
     const { way, bytes } = damage(log, random);
     const code = random.below(4) === 0 ? 128 : 0;
-    const said = (name: string, said: Said) => (name === "log" ? { ...said, stdout: bytes, code } : said);
+    const said = (name: string, said: Said) =>
+      name === "diff-tree" ? { ...said, stdout: bytes, code } : said;
     return { way, harm: { ...UNHARMED, said } };
   });
 });

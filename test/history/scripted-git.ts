@@ -10,7 +10,7 @@ import { PassThrough, Writable } from "node:stream";
 export type Said = { readonly stdout: Buffer; readonly stderr: string; readonly code: number };
 
 export type Damage = {
-  /** Changes what a command says; `name` is the command, such as log. */
+  /** Changes what a command says; `name` is the command, such as diff-tree. */
   readonly said: (name: string, said: Said) => Said;
   /** Changes the answers of the command that is asked for contents, as one stream from beginning to end. */
   readonly answers: (bytes: Buffer, from: number) => Buffer;
@@ -31,7 +31,8 @@ export function scriptGit(contents: ReadonlyMap<string, Buffer>): ScriptedGit {
     async run(damage, use) {
       const fake = (program: string, args: readonly string[], options: childProcess.SpawnOptions) => {
         const name =
-          args.find((arg) => /^(log|cat-file|rev-list|rev-parse|for-each-ref|init|show)$/.test(arg)) ?? "";
+          args.find((arg) => /^(diff-tree|cat-file|rev-list|rev-parse|for-each-ref|init|show)$/.test(arg)) ??
+          "";
         if (name === "cat-file") return answering(contents, damage);
         const ask = () => collect(real(program, args, options));
         return saying({ known, ask, key: keyOf(args), change: (said) => damage.said(name, said) });

@@ -6,11 +6,10 @@ import { UsageError } from "../../base/errors.ts";
 import { historyOptions, pickHistoryOptions } from "../../history/options.ts";
 import { findRepository } from "../../history/source.ts";
 import { defineCommand } from "../command.ts";
-import { explainStep } from "../steps/explain.ts";
+import { ensureWorkspace, requireOwn, workspaceOf } from "../folder.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
-import { statsOptions, statsStep } from "../steps/stats.ts";
+import { statsOptions } from "../steps/stats-options.ts";
 import { formatPairs } from "../table.ts";
-import { ensureWorkspace, requireOwn, workspaceOf } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "history",
@@ -55,6 +54,7 @@ export const command = defineCommand({
     const face = { out, progress, signal, json: options.json };
     await requireOwn(options.output === null ? workspace.root : folder, signal);
     if (options.explain !== null) {
+      const { explainStep } = await import("../steps/explain.ts");
       await explainStep({ repository, folder }, options.explain, face);
       return 0;
     }
@@ -62,7 +62,11 @@ export const command = defineCommand({
     const manifest = await harvestStep({ repository, folder }, pickHistoryOptions(options), face);
     if (options.json) out.json({ dataset: folder, ...manifest });
     else for (const line of formatPairs([...describeDataset(manifest), ["dataset", folder]])) out.line(line);
-    if (options.stats) await statsStep(folder, { ...options, cwd }, face);
+    // Loaded where it is wanted: it brings models and tokenizers.
+    if (options.stats) {
+      const { statsStep } = await import("../steps/stats.ts");
+      await statsStep(folder, { ...options, cwd }, face);
+    }
     return 0;
   },
 });

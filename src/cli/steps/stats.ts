@@ -2,8 +2,7 @@
 
 import { basename, join, resolve } from "node:path";
 import { writeFileAtomic } from "../../base/files.ts";
-import type { OptionTable, Values } from "../../base/options.ts";
-import { DEFAULT_FORMAT, type FormatName, formats } from "../../dataset/format.ts";
+import { type FormatName, formats } from "../../dataset/format.ts";
 import { packOptions } from "../../dataset/pack.ts";
 import { addToManifest } from "../../dataset/store.ts";
 import { openBase } from "../../generation/base.ts";
@@ -14,31 +13,7 @@ import { textTables } from "../../stats/text.ts";
 import { withLock } from "../lock.ts";
 import { formatTable } from "../table.ts";
 import type { Face } from "./face.ts";
-
-/** What `history` offers beside its own options. */
-export const statsOptions = {
-  stats: {
-    type: "boolean",
-    default: false,
-    help: "Show what is in the dataset, and write stats.html beside it",
-  },
-  model: {
-    type: "string",
-    default: null,
-    help: "With --stats: count sizes in tokens of this model, and show examples as it sees them",
-    unset: "sizes in bytes",
-    value: "MODEL",
-  },
-  format: {
-    type: "string",
-    default: DEFAULT_FORMAT,
-    choices: Object.keys(formats),
-    help: "With --stats: form of the answer",
-    value: "FORM",
-  },
-} as const satisfies OptionTable;
-
-export type StatsOptions = Pick<Values<typeof statsOptions>, "model" | "format">;
+import type { StatsOptions } from "./stats-options.ts";
 
 const PAGE = "stats.html";
 const SAMPLES = 10;
