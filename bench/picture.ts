@@ -25,12 +25,12 @@ type Side = {
 };
 
 const WIDTH = 720;
-const NAMES = 190;
+const NAMES = 240;
 const ROW = 22;
 const HEADING = 34;
 /** Where the bars of the second figure begin. */
-const SECOND = 470;
-const LONGEST = 190;
+const SECOND = 490;
+const LONGEST = 170;
 
 const STYLE = `text{font:13px system-ui,sans-serif;fill:#1f2328}.small{font-size:11px;fill:#59636e}.title{font-weight:600}
 .ours{fill:#1a7f5a}.peer{fill:#8c959f}@media(prefers-color-scheme:dark){text{fill:#f0f6fc}.small{fill:#9198a1}
