@@ -29,7 +29,8 @@ export async function* readAhead(
     ahead.end ??= { error };
     wake();
   };
-  const isFull = () => ahead.bytes >= MOST_BYTES_AHEAD;
+  // Of a change that is larger than that nobody can take anything yet.
+  const isFull = () => ahead.entries.length > 0 && ahead.bytes >= MOST_BYTES_AHEAD;
   const flow = () => {
     if (!isFull()) stdout.resume();
   };

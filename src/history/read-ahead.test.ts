@@ -1,0 +1,54 @@
+// What is read ahead of whoever takes it: bounded where there is something to take, and never waiting for oneself.
+
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { test } from "node:test";
+import type { LogEntry } from "./change.ts";
+import type { GitStream } from "./git.ts";
+import type { LogParser } from "./parser.ts";
+import { readAhead } from "./read-ahead.ts";
+
+const PIECE = 1 << 16;
+
+/** A git that writes pieces as fast as they are taken, and how many it has written. */
+function fakeGit(pieces: number) {
+  const stdout = new PassThrough({ highWaterMark: PIECE });
+  const state = { written: 0 };
+  const done = (async () => {
+    for (; state.written < pieces; state.written++) {
+      if (!stdout.write(Buffer.alloc(PIECE))) await new Promise((resolve) => stdout.once("drain", resolve));
+    }
+    stdout.end();
+    await new Promise((resolve) => stdout.once("end", resolve));
+    return { exitCode: 0, stderr: "" };
+  })();
+  return { state, stream: { stdout, done } as unknown as GitStream };
+}
+
+/** Gives one entry for so many pieces. */
+function parserOf(each: number): LogParser {
+  let seen = 0;
+  const push = () => (++seen % each === 0 ? [{ kind: "commit" } as LogEntry] : []);
+  return { push, end: () => [{ kind: "commit" } as LogEntry] } as unknown as LogParser;
+}
+
+const never = () => Promise.reject(new Error("asked"));
+
+test("a change larger than what is read ahead is waited for", async () => {
+  const { stream } = fakeGit(100);
+  let count = 0;
+  for await (const entries of readAhead(stream, parserOf(100), never)) count += entries.length;
+  assert.equal(count, 2);
+});
+
+test("git waits where nobody takes what it has said", async () => {
+  const { state, stream } = fakeGit(1000);
+  const source = readAhead(stream, parserOf(1), never);
+  const first = await source.next();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const ahead = state.written;
+  assert.ok(ahead >= 30 && ahead < 100, `${ahead} pieces of 64 KiB read ahead`);
+  let count = first.value!.length;
+  for await (const entries of source) count += entries.length;
+  assert.ok(count > 990 && state.written === 1000);
+});
