@@ -45,7 +45,12 @@ for (const [count, streams] of [
   test(`${count} commits through ${streams} streams`, async () => {
     const hands = deal(commits(count), streams);
     assert.deepEqual(hands.flat().sort(), commits(count).sort());
-    const dealt = await collect(inTurns(hands.map((hand, i) => stream(hand, i))));
+    const dealt = await collect(
+      inTurns(
+        hands.map((hand, i) => stream(hand, i)),
+        () => {},
+      ),
+    );
     assert.deepEqual(dealt, await collect(stream(commits(count), 99)));
   });
 }
@@ -62,7 +67,7 @@ test("a stream that fails is told when its turn comes, and all others are ended"
   };
   const seen: LogEntry[] = [];
   await assert.rejects(async () => {
-    for await (const piece of inTurns(deal(commits(500), 2).map(watched))) seen.push(...piece);
+    for await (const piece of inTurns(deal(commits(500), 2).map(watched), () => {})) seen.push(...piece);
   }, /^Error: git died$/);
   assert.deepEqual(ended.sort(), [0, 1]);
   assert.ok(seen.length > 500, "what came before is given");
@@ -77,6 +82,19 @@ test("leaving early ends every stream", async () => {
       open--;
     }
   };
-  for await (const piece of inTurns(deal(commits(500), 2).map(watched))) if (piece.length > 0) break;
+  for await (const piece of inTurns(deal(commits(500), 2).map(watched), () => {}))
+    if (piece.length > 0) break;
   assert.equal(open, 0);
+});
+
+test("leaving early does not wait for a stream that is silent", async () => {
+  let speak = () => {};
+  const silent = async function* (hashes: readonly string[]): AsyncGenerator<readonly LogEntry[]> {
+    yield [commitOf(hashes[0]!)];
+    await new Promise<void>((resolve) => {
+      speak = resolve;
+    });
+  };
+  const hands = deal(commits(500), 2).map(silent);
+  for await (const piece of inTurns(hands, () => speak())) if (piece.length > 0) break;
 });

@@ -25,8 +25,11 @@ export function streamsFor(commits: number, busy: number): number {
 
 type Pieces = AsyncGenerator<readonly LogEntry[]>;
 
-/** What streams of dealt commits give, each commit followed by its changes, in the order before they were dealt. */
-export async function* inTurns(streams: readonly Pieces[]): Pieces {
+/**
+ * What streams of dealt commits give, each commit followed by its changes, in the order before they were dealt. `end` ends
+ * what they read from: a stream that waits for it would hold up whoever leaves early.
+ */
+export async function* inTurns(streams: readonly Pieces[], end: () => void): Pieces {
   const hands = streams.map(startHands);
   try {
     for (let turn = 0, ended = 0; ended < hands.length; turn++) {
@@ -39,6 +42,7 @@ export async function* inTurns(streams: readonly Pieces[]): Pieces {
       ended = any ? 0 : ended + 1;
     }
   } finally {
+    end();
     await Promise.all(streams.map((stream) => stream.return(undefined)));
   }
 }

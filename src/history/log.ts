@@ -4,7 +4,7 @@
 import { refuseBombs } from "./breadth.ts";
 import type { LogEntry } from "./change.ts";
 import { deal, inTurns } from "./deal.ts";
-import { streamGit } from "./git.ts";
+import { type GitStream, streamGit } from "./git.ts";
 import { createLogParser } from "./parser.ts";
 import { readAhead } from "./read-ahead.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
@@ -55,27 +55,38 @@ export async function* readLog(
 ): AsyncGenerator<readonly LogEntry[]> {
   // Without ids git would show what is checked out.
   if (commits.length === 0) return;
-  yield* inTurns(deal(commits, options.streams ?? 1).map((hand) => readHand(shadow, hand, options)));
+  const children: GitStream[] = [];
+  const hands = deal(commits, options.streams ?? 1).map((commits) => ({ shadow, commits, options }));
+  const end = () => {
+    for (const child of children) child.kill();
+  };
+  yield* inTurns(
+    hands.map((hand) => readHand(hand, children)),
+    end,
+  );
 }
 
-/** The same through one process. */
+type Hand = {
+  readonly shadow: Shadow;
+  readonly commits: readonly string[];
+  readonly options: LogOptions;
+};
+
+/** The same through one process, which `signal` or whoever leaves early ends. */
 async function* readHand(
-  shadow: Shadow,
-  commits: readonly string[],
-  options: LogOptions,
+  { shadow, commits, options }: Hand,
+  children: GitStream[],
 ): AsyncGenerator<readonly LogEntry[]> {
   const child = streamGit(logArguments(options), placeOf(shadow, options.signal));
+  children.push(child);
   child.stdin.end(commits.map((commit) => `${commit}\n`).join(""));
-  let seen = 0;
   // Where git is: it may have said the last commit and not its changes, or be at the next one.
-  const check = () => refuseBombs(shadow, commits.slice(Math.max(0, seen - 1), seen + 2), options.signal);
+  const check = (begun: number) =>
+    refuseBombs(shadow, commits.slice(Math.max(0, begun - 1), begun + 2), options.signal);
   const hashLength = shadow.algorithm === "sha256" ? 64 : 40;
   const parser = createLogParser({ hashLength, maxSectionBytes: options.maxSectionBytes });
   try {
-    for await (const entries of readAhead(child, parser, check)) {
-      for (const { kind } of entries) if (kind === "commit") seen++;
-      yield entries;
-    }
+    yield* readAhead(child, parser, { check });
   } finally {
     child.kill();
     await child.done.catch(() => {});

@@ -32,7 +32,7 @@ function parserOf(each: number): LogParser {
   return { push, end: () => [{ kind: "commit" } as LogEntry] } as unknown as LogParser;
 }
 
-const never = () => Promise.reject(new Error("asked"));
+const never = { check: () => Promise.reject(new Error("asked")) };
 
 test("a change larger than what is read ahead is waited for", async () => {
   const { stream } = fakeGit(100);
@@ -51,4 +51,21 @@ test("git waits where nobody takes what it has said", async () => {
   let count = first.value!.length;
   for await (const entries of source) count += entries.length;
   assert.ok(count > 990 && state.written === 1000);
+});
+
+test("a git that falls silent is looked at again and again, at the commit where it is", async () => {
+  const stdout = new PassThrough();
+  const stream = { stdout, done: new Promise(() => {}) } as unknown as GitStream;
+  const asked: number[] = [];
+  const check = async (begun: number) => {
+    asked.push(begun);
+    if (asked.length === 2) stdout.write(Buffer.alloc(10));
+    if (asked.length === 4) throw new Error("a bomb");
+  };
+  stdout.write(Buffer.alloc(10));
+  const source = readAhead(stream, parserOf(1), { check, silenceMs: 20 });
+  await assert.rejects(async () => {
+    for await (const _ of source);
+  }, /^Error: a bomb$/);
+  assert.deepEqual(asked, [1, 1, 2, 2]);
 });

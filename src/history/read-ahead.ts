@@ -17,11 +17,16 @@ const SMALL_BYTES = 1 << 15;
 /** What was read and not yet taken; `end` when no more comes, with the reason where it is a failure. */
 type Ahead = { entries: LogEntry[]; bytes: number; end: { readonly error?: unknown } | undefined };
 
-/** What a parser makes of git's output. `check` is asked where git is silent for long, and may refuse to wait. */
+type Watch = { readonly check: (begun: number) => Promise<void>; readonly silenceMs?: number };
+
+/**
+ * What a parser makes of git's output. `check` is asked whenever git is silent for long, and may refuse to wait; it is
+ * told how many commits git has begun to say.
+ */
 export async function* readAhead(
   { stdout, done }: GitStream,
   parser: LogParser,
-  check: () => Promise<void>,
+  { check, silenceMs = SILENCE_MS }: Watch,
 ): AsyncGenerator<readonly LogEntry[]> {
   const ahead: Ahead = { entries: [], bytes: 0, end: undefined };
   let wake = () => {};
@@ -34,14 +39,22 @@ export async function* readAhead(
   const flow = () => {
     if (!isFull()) stdout.resume();
   };
-  // Whoever is not read has nothing to say.
-  const silence = setTimeout(() => isFull() || check().catch(finish), SILENCE_MS);
+  let begun = 0;
+  const ask = () => {
+    // Whoever is not read has nothing to say.
+    const asked = isFull() ? Promise.resolve() : check(begun);
+    asked.then(() => ahead.end ?? silence.refresh(), finish);
+  };
+  const silence = setTimeout(ask, silenceMs);
   stdout.on("data", (chunk: Buffer) => {
     silence.refresh();
     if (ahead.end !== undefined) return;
     const { length } = chunk;
     try {
-      for (const entry of parser.push(chunk)) ahead.entries.push(entry);
+      for (const entry of parser.push(chunk)) {
+        if (entry.kind === "commit") begun++;
+        ahead.entries.push(entry);
+      }
     } catch (error) {
       finish(error);
     }

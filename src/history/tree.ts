@@ -2,6 +2,7 @@
 // history. Files that are not text, and large ones, are passed over.
 
 import { isUtf8 } from "node:buffer";
+import { UserError } from "../base/errors.ts";
 import { type BlobReader, openBlobs } from "./blobs.ts";
 import { runGit } from "./git.ts";
 import { explainFailure, openShadow, placeOf, type Shadow } from "./shadow.ts";
@@ -17,6 +18,8 @@ export type TreeLimits = {
 
 const LARGEST = 1024 * 1024;
 const FILE = /^100\d{3} blob ([0-9a-f]+) +(\d+)\t(.+)$/s;
+/** What git says of a file whose content a clone does not have. */
+const LACKING = /^100\d{3} blob [0-9a-f]+ +BAD\t/;
 const AT_ONCE = 64;
 
 type Entry = { readonly path: string; readonly oid: string; readonly size: number };
@@ -41,14 +44,21 @@ export async function* readTree(
 
 async function listFiles(shadow: Shadow, signal?: AbortSignal): Promise<Entry[]> {
   if (shadow.head === null) return [];
-  const { stdout } = await runGit(["ls-tree", "-r", "-l", "-z", shadow.head], placeOf(shadow, signal));
-  return stdout
-    .toString("utf8")
-    .split("\0")
-    .flatMap((line) => {
-      const match = FILE.exec(line);
-      return match ? [{ oid: match[1]!, size: Number(match[2]), path: match[3]! }] : [];
-    });
+  const { stdout, exitCode, stderr } = await runGit(
+    ["ls-tree", "-r", "-l", "-z", shadow.head],
+    placeOf(shadow, signal),
+  );
+  const lines = stdout.toString("utf8").split("\0");
+  const missing = lines.find((line) => LACKING.test(line));
+  if (exitCode !== 0 || missing !== undefined) {
+    throw new UserError(
+      `Expected the files of ${shadow.head}, found ${missing ?? stderr.trim()}; run "git fsck" there`,
+    );
+  }
+  return lines.flatMap((line) => {
+    const match = FILE.exec(line);
+    return match ? [{ oid: match[1]!, size: Number(match[2]), path: match[3]! }] : [];
+  });
 }
 
 function withinLimit(files: readonly Entry[], bytes: number): Entry[] {

@@ -133,7 +133,7 @@ export function explainPlan(
     attention: `Of the last ${kept_layers} blocks what attention gives is kept`,
     narrow: `Of the last ${kept_layers} blocks results of products that are as wide as their inputs are kept`,
     linear: `Of the last ${kept_layers} blocks all but attention's probabilities is kept`,
-    all: `Of all ${kept_layers} blocks everything dear is kept: nothing is computed twice`,
+    all: `Of the last ${kept_layers} blocks everything dear is kept, and not computed twice`,
   }[keeping];
   return [
     `Sequences of at most ${plan.max_length} tokens, ${packing ? "short ones together in one row" : `${plan.batch} at a time`}`,
