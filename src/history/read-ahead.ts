@@ -14,8 +14,16 @@ const SILENCE_MS = 3000;
 const GATHER_MS = 2;
 const SMALL_BYTES = 1 << 15;
 
-/** What was read and not yet taken; `end` when no more comes, with the reason where it is a failure. */
-type Ahead = { entries: LogEntry[]; bytes: number; end: { readonly error?: unknown } | undefined };
+/**
+ * What was read and not yet taken, and how many commits were begun in all; `end` when no more comes, with the reason
+ * where it is a failure.
+ */
+type Ahead = {
+  entries: LogEntry[];
+  bytes: number;
+  begun: number;
+  end: { readonly error?: unknown } | undefined;
+};
 
 type Watch = { readonly check: (begun: number) => Promise<void>; readonly silenceMs?: number };
 
@@ -28,7 +36,7 @@ export async function* readAhead(
   parser: LogParser,
   { check, silenceMs = SILENCE_MS }: Watch,
 ): AsyncGenerator<readonly LogEntry[]> {
-  const ahead: Ahead = { entries: [], bytes: 0, end: undefined };
+  const ahead: Ahead = { entries: [], bytes: 0, begun: 0, end: undefined };
   let wake = () => {};
   const finish = (error?: unknown) => {
     ahead.end ??= { error };
@@ -39,10 +47,9 @@ export async function* readAhead(
   const flow = () => {
     if (!isFull()) stdout.resume();
   };
-  let begun = 0;
   const ask = () => {
     // Whoever is not read has nothing to say.
-    const asked = isFull() ? Promise.resolve() : check(begun);
+    const asked = isFull() ? Promise.resolve() : check(ahead.begun);
     asked.then(() => ahead.end ?? silence.refresh(), finish);
   };
   const silence = setTimeout(ask, silenceMs);
@@ -51,10 +58,7 @@ export async function* readAhead(
     if (ahead.end !== undefined) return;
     const { length } = chunk;
     try {
-      for (const entry of parser.push(chunk)) {
-        if (entry.kind === "commit") begun++;
-        ahead.entries.push(entry);
-      }
+      for (const entry of parser.push(chunk)) add(ahead, entry);
     } catch (error) {
       finish(error);
     }
@@ -80,9 +84,16 @@ export async function* readAhead(
   try {
     yield* take(ahead, { wait, flow });
   } finally {
+    // A check that is still under way must not wake the timer again.
+    ahead.end ??= {};
     clearTimeout(silence);
     stdout.destroy();
   }
+}
+
+function add(ahead: Ahead, entry: LogEntry): void {
+  if (entry.kind === "commit") ahead.begun++;
+  ahead.entries.push(entry);
 }
 
 async function endOf(done: GitStream["done"], parser: LogParser): Promise<readonly LogEntry[]> {
