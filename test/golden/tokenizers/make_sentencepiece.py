@@ -10,6 +10,7 @@ it), ids, and, for T5's and Llama's, the metadata that llama.cpp's converter put
 import base64
 import hashlib
 import json
+import os
 import pathlib
 import tempfile
 
@@ -17,7 +18,7 @@ import sentencepiece as spm
 from sentencepiece import sentencepiece_model_pb2
 from transformers import AutoTokenizer
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(__file__).parent.resolve()
 STRINGS = json.loads((HERE / "strings.json").read_text())
 TEXTS = [*STRINGS, (HERE / "../smollm2/snippet.txt").read_text(), (HERE / "../../../LICENSE").read_text()]
 LINES = [line for text in TEXTS for line in text.splitlines() if line.strip()]
@@ -37,9 +38,11 @@ LLAMA_VARIANTS = [
 
 
 def train(name, lines, **settings):
+    # The model keeps its prefix: a name, not the place where it was made.
+    os.chdir(HERE)
     spm.SentencePieceTrainer.train(
         sentence_iterator=iter(lines),
-        model_prefix=str(HERE / name),
+        model_prefix=name,
         hard_vocab_limit=False,
         num_threads=1,
         minloglevel=2,
