@@ -112,8 +112,9 @@ const VERSIONS =
   "import json, sys; from importlib.metadata import version; " +
   'print(", ".join(f"{name} {version(name)}" for name in json.loads(sys.argv[1])))';
 
-/** What the peer's interpreter says of its packages. */
-function versionsOf({ modes, packages }: Peer): string {
+/** What the peer's interpreter says of its packages; `null` where it has none. */
+function versionsOf({ modes, packages }: Peer): string | null {
+  if (packages.length === 0) return null;
   const { command } = Object.values(modes)[0]!;
   return spawnSync(command, ["-c", VERSIONS, JSON.stringify(packages)], { encoding: "utf8" }).stdout.trim();
 }

@@ -22,8 +22,9 @@ async function runMemory(setup: BenchSetup): Promise<BenchResult> {
   for (const memory of BUDGETS) {
     setup.log(`  ${memory / 1e9} GB`);
     const ours = ourSide("train", { ...jobOf(setup), length: null, memory });
+    const work = `within ${memory / 1e9} GB`;
     const result = await compare(
-      { figure: "tokens_per_second", unit: "tokens/s", work: "", ours, peer: null },
+      { figure: "tokens_per_second", unit: "tokens/s", work, ours, peer: null },
       setup,
     );
     budgets[memory] = result;

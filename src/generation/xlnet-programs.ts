@@ -12,6 +12,7 @@ import {
   reduceSum,
   reshape,
   scaled,
+  slice,
   softmax,
   split,
   transpose,
@@ -19,7 +20,7 @@ import {
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
-import { type Heads, type StreamHooks, slice, streamAttention, type XLNet } from "../models/xlnet.ts";
+import { type Heads, type StreamHooks, streamAttention, type XLNet } from "../models/xlnet.ts";
 
 /** A network and its adapter's options. */
 export type Written = { readonly model: XLNet; readonly adapter: AdapterConfig | null };

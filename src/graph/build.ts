@@ -15,6 +15,12 @@ export function apply(name: string, inputs: readonly Tensor[], attributes: Attri
   return applyAll(name, inputs, attributes)[0]!;
 }
 
+/** x between two places of an axis; x itself where that is all of it. */
+export function slice(x: Tensor, axis: number, [start, end]: readonly [number, number]): Tensor {
+  if (start === 0 && end === x.shape[axis]) return x;
+  return apply("Slice", [x, int64s([start]), int64s([end]), int64s([axis])]);
+}
+
 export const add = (a: Tensor, b: Tensor): Tensor => apply("Add", [a, b]);
 export const sub = (a: Tensor, b: Tensor): Tensor => apply("Sub", [a, b]);
 export const mul = (a: Tensor, b: Tensor): Tensor => apply("Mul", [a, b]);

@@ -2,13 +2,9 @@
 // (onnxruntime:onnxruntime/core/graph/graph.cc, ReverseDFSFrom; graph_viewer.cc). What a runtime rounds up or holds longer
 // comes on top.
 
-import { type DType, sizeOf } from "../base/dtype.ts";
+import { bytesPerElement, sizeOf } from "../base/dtype.ts";
 import { ops } from "./ops/table.ts";
 import { type Node, nodesOf, type Tensor } from "./tensor.ts";
-
-const WIDTH: Readonly<Record<DType, number>> = {
-  ...{ float32: 4, float16: 2, int64: 8, int32: 4, uint8: 1, int8: 1, bool: 1 },
-};
 
 /** Operators whose result is their input's memory. */
 const SAME = new Set(["Reshape", "Identity"]);
@@ -34,7 +30,7 @@ export function peakBytes(outputs: Readonly<Record<string, Tensor>>): number {
     for (const [index, { dtype, shape }] of specsOf(node).entries()) {
       const key = `${at}:${index}`;
       if (given.has(key)) continue;
-      const bytes = sizeOf(shape) * WIDTH[dtype];
+      const bytes = sizeOf(shape) * bytesPerElement[dtype];
       const end = last.get(key) ?? at;
       alive += bytes;
       freed.set(end, (freed.get(end) ?? 0) + bytes);

@@ -67,7 +67,7 @@ export async function explain(
       records,
     };
   } catch (error) {
-    throw await explainFailure(error, repository, shadow);
+    throw await explainFailure(error, { repository, shadow, signal });
   } finally {
     shadow.dispose();
   }

@@ -68,7 +68,7 @@ export async function* harvest(
       }
     }
   } catch (error) {
-    throw await explainFailure(error, repository, shadow);
+    throw await explainFailure(error, { repository, shadow, signal });
   } finally {
     shadow.dispose();
   }

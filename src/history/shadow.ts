@@ -175,26 +175,34 @@ function fillShadow(gitDir: string, { algorithm, refs, head, shallow }: Survey):
 
 /** Throws in place of `error` where it comes of what a partial clone lacks. To look for that means to walk over all
  * objects, so it is done only where reading has failed, and where packs are marked as those of a partial clone. */
-export async function explainFailure(error: unknown, repository: string, shadow: Shadow): Promise<unknown> {
+export async function explainFailure(
+  error: unknown,
+  { repository, shadow, signal }: Failed,
+): Promise<unknown> {
   if (isAbort(error) || !hasPromisorPacks(shadow.objectDirectory)) return error;
-  return (await describeMissing(repository, shadow)) ?? error;
+  const found = await describeMissing({ repository, shadow, signal });
+  return found === undefined ? error : new UserError(found, { cause: error });
 }
+
+type Failed = {
+  readonly repository: string;
+  readonly shadow: Shadow;
+  readonly signal?: AbortSignal | undefined;
+};
 
 function hasPromisorPacks(objectDirectory: string): boolean {
   const folder = join(objectDirectory, "pack");
   return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".promisor"));
 }
 
-async function describeMissing(repository: string, shadow: Shadow): Promise<UserError | undefined> {
+async function describeMissing({ repository, shadow, signal }: Failed): Promise<string | undefined> {
   const args = ["rev-list", "--objects", "--missing=print", ...revisionsOf(shadow)];
-  const child = streamGit(args, placeOf(shadow));
+  const child = streamGit(args, placeOf(shadow, signal));
   child.stdin.end();
   let missing = 0;
   for await (const line of createInterface({ input: child.stdout })) if (line.startsWith("?")) missing++;
   const { exitCode } = await child.done;
   if (missing === 0 && exitCode === 0) return undefined;
   const count = exitCode === 0 ? `${missing} contents` : "contents";
-  return new UserError(
-    `Expected a complete clone at ${repository}, found a partial one that lacks ${count}; run "git fetch --refetch --no-filter" there, or clone again without --filter`,
-  );
+  return `Expected a complete clone at ${repository}, found a partial one that lacks ${count}; run "git fetch --refetch --no-filter" there, or clone again without --filter`;
 }

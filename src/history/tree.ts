@@ -35,7 +35,7 @@ export async function* readTree(
     const files = withinLimit(await listFiles(shadow, signal), bytes);
     for (let at = 0; at < files.length; at += AT_ONCE) yield* readFiles(blobs, files.slice(at, at + AT_ONCE));
   } catch (error) {
-    throw await explainFailure(error, folder, shadow);
+    throw await explainFailure(error, { repository: folder, shadow, signal });
   } finally {
     await blobs.dispose();
     shadow.dispose();

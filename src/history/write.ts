@@ -58,7 +58,7 @@ export async function* writeDataset(
       resumed.close();
     }
   } catch (error) {
-    throw await explainFailure(error, paths.repository, shadow);
+    throw await explainFailure(error, { repository: paths.repository, shadow, signal });
   } finally {
     shadow.dispose();
   }

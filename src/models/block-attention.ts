@@ -10,6 +10,7 @@ import {
   matMul,
   mul,
   reshape,
+  slice,
   softmax,
   split,
   sub,
@@ -17,7 +18,6 @@ import {
   withPullback,
 } from "../graph/build.ts";
 import { constant, int64s, scalar, type Tensor } from "../graph/tensor.ts";
-import { slice } from "./long-attention.ts";
 
 /** Rows of queries that attend together: what lies after the last of them is not computed at all. */
 const BLOCK = 128;

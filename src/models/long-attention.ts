@@ -11,6 +11,7 @@ import {
   mul,
   neg,
   reshape,
+  slice,
   softmax,
   split,
   sub,
@@ -304,9 +305,3 @@ function filled(shape: readonly number[], value: number): Tensor {
 }
 
 type Range = readonly [number, number];
-
-/** x between two places of an axis. */
-export function slice(x: Tensor, axis: number, [start, end]: Range): Tensor {
-  if (start === 0 && end === x.shape[axis]) return x;
-  return apply("Slice", [x, int64s([start]), int64s([end]), int64s([axis])]);
-}

@@ -3,7 +3,18 @@
 // the weights file and of config.json. Source: transformers:src/transformers/models/longt5/modeling_longt5.py
 // (Guo et al., 2021); its decoder is T5's.
 
-import { add, apply, concat, matMul, reshape, rmsNorm, softmax, split, transpose } from "../graph/build.ts";
+import {
+  add,
+  apply,
+  concat,
+  matMul,
+  reshape,
+  rmsNorm,
+  slice,
+  softmax,
+  split,
+  transpose,
+} from "../graph/build.ts";
 import { constant, int64s, type Tensor } from "../graph/tensor.ts";
 import { type ConfigFile, integerOf, refuse } from "./config.ts";
 import type { Encoder, EncoderDecoder, EncoderHooks, Masks, Padded } from "./encoder-decoder.ts";
@@ -213,7 +224,7 @@ function attend(config: LongT5Config, { padded, shared }: EncoderHooks, { q, k, 
   const local = shared.mask ? add(biased, shared.mask) : biased;
   const unblocked = (x: Tensor) => {
     const rows = reshape(x, [batch, heads, filled, d]);
-    return reshape(transpose(slice(rows, length), [0, 2, 1, 3]), [batch * length, heads * d]);
+    return reshape(transpose(slice(rows, 2, [0, length]), [0, 2, 1, 3]), [batch * length, heads * d]);
   };
   if (side === undefined) return unblocked(matMul(softmax(local), values!));
   const globals = globalsOf(config, length);
@@ -248,8 +259,4 @@ function windows(x: Tensor, { size, count }: { size: number; count: number }): T
 function pad(x: Tensor, [before, after]: readonly [number, number]): Tensor {
   if (before === 0 && after === 0) return x;
   return apply("Pad", [x, int64s([0, 0, before, 0, 0, 0, after, 0])]);
-}
-
-function slice(x: Tensor, length: number): Tensor {
-  return apply("Slice", [x, int64s([0]), int64s([length]), int64s([2])]);
 }

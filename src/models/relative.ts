@@ -9,6 +9,7 @@ import {
   matMul,
   mul,
   reshape,
+  slice,
   softmax,
   sub,
   transpose,
@@ -59,8 +60,8 @@ export function relativeBias(
     heads,
     queries * wide,
   ]);
-  const shifted = reshape(slice(repeated, 1, queries * (wide - 1)), [heads, queries, wide - 1]);
-  return slice(shifted, 2, keys);
+  const shifted = reshape(slice(repeated, 1, [0, queries * (wide - 1)]), [heads, queries, wide - 1]);
+  return slice(shifted, 2, [0, keys]);
 }
 
 /** What hides from each query of `length` the keys after it: [length, length]. */
@@ -127,8 +128,4 @@ function attend({ queries, keys, values }: Parts, biases: readonly Tensor[]): Te
 /** With the last two of four axes turned. */
 function turned(x: Tensor): Tensor {
   return transpose(x, [0, 1, 3, 2]);
-}
-
-function slice(x: Tensor, axis: number, end: number): Tensor {
-  return apply("Slice", [x, int64s([0]), int64s([end]), int64s([axis])]);
 }

@@ -13,10 +13,11 @@ import {
   matMul,
   reshape,
   scaled,
+  slice,
   softmax,
   transpose,
 } from "../graph/build.ts";
-import { int64s, scalar, type Tensor } from "../graph/tensor.ts";
+import { scalar, type Tensor } from "../graph/tensor.ts";
 import { type ConfigFile, integerOf, numberOf, refuse } from "./config.ts";
 import type { HeadHooks, Hooks, Join, Parameter } from "./model.ts";
 
@@ -251,12 +252,6 @@ function relativeShift(x: Tensor, keys: number): Tensor {
   const [batch, heads, n, wide] = x.shape as [number, number, number, number];
   const flat = slice(reshape(x, [batch, heads, n * wide]), 2, [n, n * wide]);
   return slice(reshape(flat, [batch, heads, n, wide - 1]), 3, [0, keys]);
-}
-
-/** Rows of x, or what is so along another axis. */
-export function slice(x: Tensor, axis: number, [start, end]: readonly [number, number]): Tensor {
-  if (start === 0 && end === x.shape[axis]) return x;
-  return apply("Slice", [x, int64s([start]), int64s([end]), int64s([axis])]);
 }
 
 /** Both streams' rows below each other: content rows, then query rows. */

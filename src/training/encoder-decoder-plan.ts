@@ -7,7 +7,7 @@ import { bucketOf } from "./batch.ts";
 import type { PairExtent } from "./encoder-decoder-batch.ts";
 import type { Compute } from "./engine.ts";
 import { headTargets } from "./head.ts";
-import { CHANNELS } from "./int8.ts";
+import { apartFrom } from "./int8.ts";
 
 /** What is trained: the model, and as many numbers, of an adapter or of its own. */
 export type PairShape = {
@@ -54,7 +54,7 @@ function weightNumbers({ model, adapter, compute }: PairShape): number {
   const all = everyParameter(model).reduce((n, parameter) => n + sizeOf(parameter.shape), 0);
   if (!adapter || compute !== "int8") return all;
   const saved = [model.encoder, model.decoder].map(({ linears, num_hidden_layers }) => {
-    const each = linears.map(({ shape }) => sizeOf(shape) / 2 - CHANNELS * shape[0]!);
+    const each = linears.map(({ shape }) => sizeOf(shape) / 2 - apartFrom(shape));
     return num_hidden_layers * each.reduce((n, number) => n + number, 0);
   });
   return all - saved[0]! - saved[1]!;

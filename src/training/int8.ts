@@ -16,7 +16,7 @@ export type FrozenGroup = {
 };
 
 /** Input channels that stay f32; twice as many where a product narrows: there they cost little and matter most. */
-export const CHANNELS = 16;
+const CHANNELS = 16;
 
 /** Names of a group's inputs, within the block. */
 export function groupInputs({ names }: Pick<FrozenGroup, "names">) {
@@ -38,6 +38,12 @@ export function widthOf({ outs }: FrozenGroup): number {
 
 export function channelsOf(group: FrozenGroup): number {
   return Math.min(group.inner > widthOf(group) ? 2 * CHANNELS : CHANNELS, group.inner);
+}
+
+/** Numbers of a layer [outputs, inputs] that stay f32, at most: the columns of its channels. */
+export function apartFrom(shape: readonly number[]): number {
+  const [out, inner] = shape as [number, number];
+  return out * channelsOf({ names: [], outs: [out], inner });
 }
 
 /** So many outputs and more are a product of their own: apart they are as fast, and nothing has to be split. */

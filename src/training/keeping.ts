@@ -83,10 +83,9 @@ function choiceOf(
 ): Kept[] {
   const memory = fixed + (arena ? together : apart);
   if (keeping === "nothing") return [{ ...NOTHING_KEPT, arena, memory }];
-  const fits = Math.floor((limit - memory) / each);
-  // Where not all blocks keep there is room for what one that does not keeps for a moment.
-  const kept_layers = fits >= layers ? layers : fits - 1;
-  const kept = each * (kept_layers + (kept_layers < layers ? 1 : 0));
+  // One more than keep: what a block that does not keep holds for a moment, and every block in an evaluation.
+  const kept_layers = Math.min(layers, Math.floor((limit - memory) / each) - 1);
+  const kept = each * (kept_layers + 1);
   return kept_layers < 1 ? [] : [{ keeping, kept_layers, kept, arena, memory: memory + kept }];
 }
 

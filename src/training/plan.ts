@@ -11,7 +11,7 @@ import { bucketOf } from "./batch.ts";
 import { predictPairNumbers } from "./encoder-decoder-plan.ts";
 import type { Compute } from "./engine.ts";
 import { headTargets } from "./head.ts";
-import { CHANNELS } from "./int8.ts";
+import { apartFrom } from "./int8.ts";
 import type { OptimizerName } from "./optimizer.ts";
 import type { Storage } from "./stored.ts";
 import { predictStreamsNumbers } from "./xlnet-plan.ts";
@@ -111,7 +111,7 @@ const TILES = 3 * 512;
 
 /** Numbers of f32 that rounded weights take: a linear layer's half for both directions and a few columns. */
 function roundedNumbers(model: Model): number {
-  const saved = model.linears.reduce((n, { shape }) => n + sizeOf(shape) / 2 - CHANNELS * shape[0]!, 0);
+  const saved = model.linears.reduce((n, { shape }) => n + sizeOf(shape) / 2 - apartFrom(shape), 0);
   return allNumbers(model) - model.num_hidden_layers * saved;
 }
 

@@ -8,14 +8,14 @@ import {
   embeddingStage,
   outerParameters,
 } from "../adapters/hooks.ts";
-import { concat, expand, mul, reshape } from "../graph/build.ts";
+import { concat, expand, mul, reshape, slice } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
 import { simplify } from "../graph/simplify.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import type { Parameter } from "../models/model.ts";
-import { type Heads, slice, streamAttention, type XLNet } from "../models/xlnet.ts";
+import { type Heads, streamAttention, type XLNet } from "../models/xlnet.ts";
 import type { Setup } from "./stages.ts";
 import type { StreamsExtent } from "./xlnet-batch.ts";
 

@@ -11,6 +11,7 @@ import { createSample } from "../../history/sample.ts";
 import { findRepository, type Repository } from "../../history/source.ts";
 import { defineCommand } from "../command.ts";
 import { withLock } from "../lock.ts";
+import type { RunManifest } from "../run-folder.ts";
 import { describeReport, evaluateOptions, evaluationStep, type Report } from "../steps/evaluation.ts";
 import type { Face } from "../steps/face.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
@@ -20,7 +21,7 @@ import { describeRun } from "../steps/result.ts";
 import { showExample } from "../steps/showing.ts";
 import { trainingStep } from "../steps/training.ts";
 import { formatPairs } from "../table.ts";
-import { ensureWorkspace, type RunManifest, requireOwn, workspaceOf } from "../workspace.ts";
+import { ensureWorkspace, requireOwn, workspaceOf } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "cook",

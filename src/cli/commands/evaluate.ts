@@ -1,9 +1,10 @@
 // codefudge evaluate: a run in, a report out: base and trained model side by side on held-out commits.
 
 import { defineCommand } from "../command.ts";
+import { readRun } from "../run-folder.ts";
 import { describeReport, evaluateOptions, evaluationStep } from "../steps/evaluation.ts";
 import { findRunFolder } from "../steps/options.ts";
-import { readRun, requireOwnWorkspace } from "../workspace.ts";
+import { requireOwnWorkspace } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "evaluate",

@@ -6,10 +6,10 @@ import { UsageError } from "../../base/errors.ts";
 import { historyOptions, pickHistoryOptions } from "../../history/options.ts";
 import { findRepository } from "../../history/source.ts";
 import { defineCommand } from "../command.ts";
-import { ensureWorkspace, requireOwn, workspaceOf } from "../folder.ts";
 import { describeDataset, harvestStep } from "../steps/harvest.ts";
 import { statsOptions } from "../steps/stats-options.ts";
 import { formatPairs } from "../table.ts";
+import { ensureWorkspace, requireOwn, workspaceOf } from "../workspace.ts";
 
 export const command = defineCommand({
   name: "history",

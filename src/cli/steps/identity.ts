@@ -7,8 +7,8 @@ import { UserError } from "../../base/errors.ts";
 import type { Option } from "../../base/options.ts";
 import { packOptions } from "../../dataset/pack.ts";
 import { type Resolved, trainOptions } from "../../training/options.ts";
+import type { RunPlan } from "../run-folder.ts";
 import { formatBytes, formatSpan } from "../units.ts";
-import type { RunPlan } from "../workspace.ts";
 import type { TrainJob } from "./job.ts";
 
 /** How often a run is saved, and what is told of it, changes nothing in its result. */

@@ -10,7 +10,7 @@ import { UserError } from "../../base/errors.ts";
 import type { Base } from "../../generation/base.ts";
 import { writeModelFolder } from "../../weights/folder.ts";
 import { openAdapterOf, openBaseOf } from "../base.ts";
-import { readRun } from "../workspace.ts";
+import { readRun } from "../run-folder.ts";
 
 export type MergePart = { readonly folder: string; readonly weight: number };
 

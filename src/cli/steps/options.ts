@@ -9,8 +9,9 @@ import { DEFAULT_FORMAT, type FormatName, formats } from "../../dataset/format.t
 import { packOptions } from "../../dataset/pack.ts";
 import { trainOptions } from "../../training/options.ts";
 import { locateModel, type Seeker } from "../model.ts";
+import { readRun, runName } from "../run-folder.ts";
 import { SCRATCH } from "../scratch.ts";
-import { readRun, repositoryRoot, runName, workspaceOf } from "../workspace.ts";
+import { repositoryRoot, workspaceOf } from "../workspace.ts";
 import { tokenModules } from "./extension.ts";
 import type { TrainJob } from "./job.ts";
 import { recipeOptions, requireBaseOf } from "./recipe.ts";

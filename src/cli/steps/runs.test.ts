@@ -9,7 +9,7 @@ import { createAdamw } from "../../training/adamw.ts";
 import { writeCheckpoint } from "../../training/checkpoint.ts";
 import { createProgress } from "../../training/progress.ts";
 import { withLock } from "../lock.ts";
-import { type RunPlan, writePlan, writeRun } from "../workspace.ts";
+import { type RunPlan, writePlan, writeRun } from "../run-folder.ts";
 import { describeRow, listRuns, tellRun } from "./runs.ts";
 
 const root = mkdtempSync(join(tmpdir(), "codefudge-runs-"));

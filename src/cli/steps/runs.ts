@@ -8,9 +8,9 @@ import { findProgress } from "../../training/checkpoint.ts";
 import { bestOf } from "../../training/progress.ts";
 import { describeCurve } from "../curve.ts";
 import { isAtWorkIn } from "../lock.ts";
+import { findPlan, findRun, type RunManifest, type RunPlan, readRun } from "../run-folder.ts";
 import { formatPairs } from "../table.ts";
 import { formatBytes, formatCount, formatDuration } from "../units.ts";
-import { findPlan, findRun, type RunManifest, type RunPlan, readRun } from "../workspace.ts";
 import { describeKind } from "./result.ts";
 
 /** `running` is at work now; `stopped` goes on when its command is given again. */

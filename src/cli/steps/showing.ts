@@ -8,7 +8,7 @@ import type { Example } from "../../dataset/example.ts";
 import { readExamples } from "../../dataset/store.ts";
 import type { Written } from "../../evaluation/evaluate.ts";
 import { runGit } from "../../history/git.ts";
-import type { RunManifest } from "../workspace.ts";
+import type { RunManifest } from "../run-folder.ts";
 import type { Face } from "./face.ts";
 
 type Job = { readonly folder: string; readonly run: RunManifest; readonly sample: boolean };

@@ -25,8 +25,8 @@ import type { Storage } from "../../training/stored.ts";
 import { train } from "../../training/train.ts";
 import { requireClaim, runClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
+import { clearRun, findPlan, findRun, type RunManifest, type RunPlan, writePlan } from "../run-folder.ts";
 import { ensureScratch, SCRATCH, SCRATCH_NOTE } from "../scratch.ts";
-import { clearRun, findPlan, findRun, type RunManifest, type RunPlan, writePlan } from "../workspace.ts";
 import {
   computeOf,
   explainPlan,

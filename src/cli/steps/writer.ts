@@ -11,7 +11,7 @@ import type { Limits } from "../../generation/ask.ts";
 import { openBase } from "../../generation/base.ts";
 import type { Writer } from "../../generation/suggest.ts";
 import { openAdapterOf, openBaseOf } from "../base.ts";
-import { type RunManifest, readRun } from "../workspace.ts";
+import { type RunManifest, readRun } from "../run-folder.ts";
 
 export const writerOptions = {
   run: { type: "string", default: null, help: "Run, by name or folder", unset: "the newest", value: "NAME" },

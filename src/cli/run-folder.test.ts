@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { findPlan, type RunPlan, writePlan } from "./workspace.ts";
+import { findPlan, type RunPlan, writePlan } from "./run-folder.ts";
 
 const root = mkdtempSync(join(tmpdir(), "codefudge-workspace-"));
 after(() => rmSync(root, { recursive: true }));
