@@ -36,7 +36,13 @@ export function withPullback(x: Tensor, pullback: Pullback): Tensor {
   const node: Node = { kind: "node", op: "Identity", inputs: [x], attributes: {}, pullback };
   return { dtype: x.dtype, shape: x.shape, source: node, index: 0 };
 }
+/** x in f32, whatever it is held in. */
+export const asFloat = (x: Tensor): Tensor => (x.dtype === "float32" ? x : apply("Cast", [x], { to: 1 }));
 export const matMul = (a: Tensor, b: Tensor): Tensor => apply("MatMul", [a, b]);
+/** aᵀ·b, where a is the narrow operand: what the kernel turns, it turns row by row. */
+export const matMulTurned = (a: Tensor, b: Tensor): Tensor => apply("FusedMatMul", [a, b], { transA: 1 });
+/** a·bᵀ. */
+export const matMulByTurned = (a: Tensor, b: Tensor): Tensor => apply("FusedMatMul", [a, b], { transB: 1 });
 
 /** x·wᵀ for x [n, in] and w [out, in], the layout in which Hugging Face keeps linear layers. */
 export const linear = (x: Tensor, w: Tensor): Tensor => apply("Gemm", [x, w], { transB: 1 });
@@ -80,7 +86,7 @@ export function swiglu(gate: Tensor, up: Tensor): Tensor {
 }
 
 export const rmsNorm = (x: Tensor, scale: Tensor, epsilon: number): Tensor =>
-  apply("RMSNormalization", [x, scale], { axis: -1, epsilon });
+  apply("SimplifiedLayerNormalization", [x, scale], { axis: -1, epsilon });
 
 export const layerNorm = (
   x: Tensor,

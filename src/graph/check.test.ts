@@ -143,8 +143,8 @@ const misfits: readonly (readonly [string, readonly Tensor[], Node["attributes"]
   ["ScatterElements", [x, input("i", "int64", [4, 1]), x], { axis: 1, reduction: "add" }],
   ["ScatterElements", [x, input("i", "int64", [4, 3]), x], { axis: 1, reduction: "none" }],
   ["Cast", [ids], { to: 7 }],
-  ["RMSNormalization", [x, input("s", "float32", [4])], { axis: -1, epsilon: 1e-5 }],
-  ["RMSNormalization", [x, input("s", "float32", [3])], { axis: 0, epsilon: 1e-5 }],
+  ["SimplifiedLayerNormalization", [x, input("s", "float32", [4])], { axis: -1, epsilon: 1e-5 }],
+  ["SimplifiedLayerNormalization", [x, input("s", "float32", [3])], { axis: 0, epsilon: 1e-5 }],
   ["RotaryEmbedding", [input("q", "float32", [1, 4, 8]), input("i", "int64", [1, 3]), w, w], {}],
 ];
 

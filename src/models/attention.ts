@@ -2,8 +2,8 @@
 // differentiated, or ONNX Runtime's fused operator over a cache. Rotary positions belong here because the fused
 // operator does both.
 
-import { apply, applyAll, expand, gather, mul, reshape, transpose } from "../graph/build.ts";
-import { constant, input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
+import { apply, applyAll, expand, gather, reshape } from "../graph/build.ts";
+import { constant, input, int64s, type Tensor } from "../graph/tensor.ts";
 import { attendFrom, attendInBlocks, LONG } from "./block-attention.ts";
 import { hasTiles, longAttention } from "./long-attention.ts";
 import type { AttentionConfig, Hooks } from "./model.ts";
@@ -20,15 +20,21 @@ export type Extent = {
   readonly reach?: number;
 };
 
-/** cos and sin of every position's angles, each [positions, head_dim / 2]. */
-export function rotaryTables(config: RopeConfig, positions: number): { cos: Tensor; sin: Tensor } {
+type Tables = { readonly cos: Tensor; readonly sin: Tensor };
+
+/** cos and sin of every position's angles, each [positions, head_dim / 2]; times a factor, for rotation is linear. */
+export function rotaryTables(config: RopeConfig, positions: number, factor = 1): Tables {
   const half = config.head_dim / 2;
   const frequencies = ropeFrequencies(config);
   const angles = Float64Array.from({ length: positions * half }, (_, i) =>
     Math.fround(Math.floor(i / half) * frequencies[i % half]!),
   );
   const table = (f: (angle: number) => number) =>
-    constant("float32", [positions, half], Float32Array.from(angles, f));
+    constant(
+      "float32",
+      [positions, half],
+      Float32Array.from(angles, (angle) => f(angle) * factor),
+    );
   return { cos: table(Math.cos), sin: table(Math.sin) };
 }
 
@@ -43,41 +49,37 @@ export function causalAttention(
 ): Hooks["attend"] {
   const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: d } = config;
   const { batch, length, reach } = extent;
-  const { cos, sin } = rotaryTables(config, length);
+  const plain = rotaryTables(config, length);
   const packed = reach === undefined ? null : { reach, starts: input("starts", "float32", [batch, length]) };
   const ids = packed === null ? plainPositions(extent) : input("positions", "int64", [batch, length]);
-  const rotate = (x: Tensor, n: number) =>
-    apply("RotaryEmbedding", [reshape(x, [batch, length, n * d]), ids, cos, sin]);
-  /** [batch, heads, length, d], or with the last two axes turned. */
-  const byHead = (x: Tensor, { n, perm }: { n: number; perm: readonly number[] }) =>
-    transpose(reshape(x, [batch, length, n, d]), perm);
+  const rotate = (x: Tensor, n: number, tables: Tables) =>
+    apply("RotaryEmbedding", [reshape(x, [batch, length, n * d]), ids, tables.cos, tables.sin]);
+  const scaled = rotaryTables(config, length, 1 / Math.sqrt(d));
+  const rotated = (q: Tensor, k: Tensor) => ({
+    queries: rotate(q, heads, scaled),
+    keys: rotate(k, kvHeads, plain),
+  });
   const shape = { batch, length, heads: kvHeads, group: heads / kvHeads, d };
   if (packed === null && rows === null && length > LONG && hasTiles(shape)) {
     return (q, k, v) => {
-      const scaled = mul(rotate(q, heads), scalar(1 / Math.sqrt(d)));
-      return longAttention({ q: scaled, k: rotate(k, kvHeads), v }, shape);
-    };
-  }
-  if (rows) {
-    return (q, k, v) => {
-      const n = rows.shape[0]!;
-      const scaled = mul(reshape(rotate(q, heads), [length, heads * d]), scalar(1 / Math.sqrt(d)));
-      const queries = transpose(reshape(gather(scaled, rows), [1, n, heads, d]), [0, 2, 1, 3]);
-      const keys = byHead(rotate(k, kvHeads), { n: kvHeads, perm: [0, 2, 3, 1] });
-      const values = byHead(v, { n: kvHeads, perm: [0, 2, 1, 3] });
-      const mixed = attendFrom({ queries, keys, values, packed }, rows);
-      return reshape(transpose(mixed, [0, 2, 1, 3]), [n, heads * d]);
+      const { queries, keys } = rotated(q, k);
+      return longAttention({ q: queries, k: keys, v }, shape);
     };
   }
   return (q, k, v) => {
-    const queries = byHead(mul(rotate(q, heads), scalar(1 / Math.sqrt(d))), { n: heads, perm: [0, 2, 1, 3] });
-    const keys = byHead(rotate(k, kvHeads), { n: kvHeads, perm: [0, 2, 3, 1] });
-    const values = byHead(v, { n: kvHeads, perm: [0, 2, 1, 3] });
-    return reshape(transpose(attendInBlocks({ queries, keys, values, packed }), [0, 2, 1, 3]), [
-      batch * length,
-      heads * d,
-    ]);
+    const values = reshape(v, [batch, length, kvHeads * d]);
+    const all = { ...rotated(q, k), values, sizes: { batch, heads, kvHeads }, packed };
+    const mixed = rows
+      ? attendFrom({ ...all, queries: rowsOf(all.queries, rows) }, rows)
+      : attendInBlocks(all);
+    return reshape(mixed, [batch * mixed.shape[1]!, heads * d]);
   };
+}
+
+/** Rows of the one sequence in x [1, length, width]: [1, n, width]. */
+function rowsOf(x: Tensor, rows: Tensor): Tensor {
+  const [, length, width] = x.shape as [number, number, number];
+  return reshape(gather(reshape(x, [length, width]), rows), [1, rows.shape[0]!, width]);
 }
 
 function plainPositions({ batch, length }: Extent): Tensor {
@@ -93,7 +95,7 @@ export type Cache = {
   readonly seqlens: Tensor;
   /** Positions in all after this run: int32 scalar. */
   readonly total: Tensor;
-  readonly tables: { readonly cos: Tensor; readonly sin: Tensor };
+  readonly tables: Tables;
 };
 
 /** Attention of `length` new positions over a cache of one sequence; `present` receives the cache that follows. */

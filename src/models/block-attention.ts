@@ -8,34 +8,51 @@ import {
   concat,
   gather,
   matMul,
+  matMulByTurned,
+  matMulTurned,
   mul,
+  reduceSum,
   reshape,
   slice,
   softmax,
   split,
   sub,
-  transpose,
   withPullback,
 } from "../graph/build.ts";
-import { constant, int64s, scalar, type Tensor } from "../graph/tensor.ts";
+import { constant, scalar, type Tensor } from "../graph/tensor.ts";
+import {
+  asRows,
+  type Blocks,
+  blocksOf,
+  byPosition,
+  fromParts,
+  joined,
+  metBy,
+  partsOf,
+  type Range,
+  type Rows,
+  rangeOf,
+  type Sizes,
+  stacked,
+} from "./stacks.ts";
 
 /** Rows of queries that attend together: what lies after the last of them is not computed at all. */
 const BLOCK = 128;
 
 export type Attended = {
-  /** [batch, heads, length, d]. */
+  /** [batch, length, heads·d]. */
   readonly queries: Tensor;
-  /** [batch, kv heads, d, length]. */
+  /** [batch, length, kv heads·d]. */
   readonly keys: Tensor;
-  /** [batch, kv heads, length, d]. */
   readonly values: Tensor;
+  readonly sizes: Sizes;
   /** Rows of several examples: how far a query reaches at most, and where its example begins [batch, length]. */
   readonly packed: { readonly reach: number; readonly starts: Tensor } | null;
 };
 
 /** Blocks of so many rows. */
 function rowsOf({ queries, packed }: Pick<Attended, "queries" | "packed">, size: number): Rows[] {
-  const length = queries.shape[2]!;
+  const length = queries.shape[1]!;
   return Array.from({ length: Math.ceil(length / size) }, (_, i) => ({
     from: Math.max(0, i * size - (packed?.reach ?? length)),
     start: i * size,
@@ -43,39 +60,33 @@ function rowsOf({ queries, packed }: Pick<Attended, "queries" | "packed">, size:
   }));
 }
 
-/** Queries from `start` to `end`, which attend to keys between `from` and `end`. */
-type Rows = { readonly from: number; readonly start: number; readonly end: number };
-
 /**
- * softmax(QKᵀ)V block of queries by block of queries, and its gradient (FlashAttention, Dao et al., 2022, without its
- * online softmax): dS = P∘(dP - rowsum(dO∘O)).
+ * softmax(QKᵀ)V block of queries by block of queries [batch, length, heads·d], and its gradient (FlashAttention, Dao et
+ * al., 2022, without its online softmax): dS = P∘(dP - rowsum(dO∘O)).
  */
 export function attendInBlocks(attended: Attended): Tensor {
-  const { queries, packed } = attended;
-  const [keys, values] = [shared(attended.keys), shared(attended.values)];
-  const length = queries.shape[2]!;
-  const isLong = length > LONG;
+  const { queries, keys, values, sizes } = attended;
+  const isLong = queries.shape[1]! > LONG;
   const rows = rowsOf(attended, isLong ? OTHER_BLOCK : BLOCK);
   const counts = [...rows, ...rowsOf(attended, BLOCK)].map(({ start, end }) => end - start);
-  const maskOf = (count: number) => (packed ? causalMask(count, [count]) : partedMask(attended, count));
-  const masks = new Map([...new Set(counts)].map((count) => [count, maskOf(count)]));
-  const forward = { queries, keys, values, packed, rows, masks };
-  const weights = rows.map((block) => probabilities(forward, block, slice(queries, 2, rangeOf(block))));
-  const mixed = concat(
-    weights.map((p, i) => apart(matMul(p, slice(values, 3, metBy(rows[i]!))), queries.shape[1]!)),
-    2,
+  const masks = new Map([...new Set(counts)].map((count) => [count, maskOf(attended, count)]));
+  const scored = { ...attended, met: asRows(keys, sizes), masks };
+  const weights = blocksOf(queries, { rows, sizes }).map((own, i) => probabilities(scored, rows[i]!, own));
+  const mixing = asRows(values, sizes);
+  const mixed = joined(
+    weights.map((p, i) => matMul(p, slice(mixing, 3, metBy(rows[i]!)))),
+    sizes,
   );
-  const rule = (dy: Tensor) =>
-    attentionGradients({ ...forward, mixed, weights: isLong ? null : weights }, dy);
+  const rule = (dy: Tensor) => attentionGradients({ ...scored, mixed, weights: isLong ? null : weights }, dy);
   return withPullback(mixed, { of: [queries, keys, values], rule });
 }
 
 /**
- * softmax(QKᵀ)V of few queries [1, heads, n, d] that stand anywhere in their sequence, at `places` int64 [n]; keys and
+ * softmax(QKᵀ)V of few queries [1, n, heads·d] that stand anywhere in their sequence, at `places` int64 [n]; keys and
  * values are all of it.
  */
-export function attendFrom({ queries, keys, values, packed }: Attended, places: Tensor): Tensor {
-  const [heads, n, length] = [queries.shape[1]!, queries.shape[2]!, keys.shape[3]!];
+export function attendFrom({ queries, keys, values, sizes, packed }: Attended, places: Tensor): Tensor {
+  const [n, length] = [queries.shape[1]!, keys.shape[1]!];
   const at = constant(
     "float32",
     [1, length],
@@ -85,64 +96,38 @@ export function attendFrom({ queries, keys, values, packed }: Attended, places: 
   const later = sub(at, own);
   const first = packed ? sub(gather(reshape(packed.starts, [length, 1]), places), at) : null;
   const hidden = apply("Max", [first ? apply("Max", [later, first]) : later, scalar(0)]);
-  const scores = apart(matMul(together(queries, keys), shared(keys)), heads);
-  const weights = softmax(add(scores, mul(hidden, scalar(-1e30))));
-  return apart(matMul(together(weights, keys), shared(values)), heads);
+  const mask = reshape(mul(hidden, scalar(-1e30)), [n, 1, length]);
+  const scores = matMulByTurned(stacked(queries, sizes, 1), asRows(keys, sizes));
+  const weights = softmax(add(byPosition(scores, sizes), mask));
+  return joined([matMul(reshape(weights, scores.shape), asRows(values, sizes))], sizes);
 }
 
-type Scored = Pick<Attended, "keys" | "packed"> & {
+type Scored = Pick<Attended, "packed" | "sizes"> & {
+  /** Keys `asRows`. */
+  readonly met: Tensor;
   /** What hides later keys of the same block, by its number of rows. */
   readonly masks: ReadonlyMap<number, Tensor>;
 };
 
-/**
- * Rows of all heads [batch, heads, n, d] as [batch, kv heads, parts, rows, d]: heads that share keys stand below one another
- * and meet them in one product. An odd number of products is halved, so that two threads have as much to do.
- */
-function together(x: Tensor, keys: Tensor): Tensor {
-  const kvHeads = keys.shape[1]!;
-  const { parts, rows } = partsOf(x.shape, kvHeads);
-  return reshape(x, [x.shape[0]!, kvHeads, parts, rows, x.shape[3]!]);
-}
-
-function partsOf(shape: readonly number[], kvHeads: number): { parts: number; rows: number } {
-  const [batch, heads, n] = shape as [number, number, number];
-  const rows = (heads / kvHeads) * n;
-  const parts = heads > kvHeads && (batch * kvHeads) % 2 === 1 && rows % 2 === 0 ? 2 : 1;
-  return { parts, rows: rows / parts };
-}
-
-/** The contrary of `together`: [batch, heads, n, d]. */
-function apart(x: Tensor, heads: number): Tensor {
-  const [batch, kvHeads, parts, rows, d] = x.shape as [number, number, number, number, number];
-  return reshape(x, [batch, heads, (kvHeads * parts * rows) / heads, d]);
-}
-
-/** Keys or values as all parts meet them: [batch, kv heads, 1, .., ..]. */
-function shared(x: Tensor): Tensor {
-  const [batch, kvHeads, a, b] = x.shape as [number, number, number, number];
-  return reshape(x, [batch, kvHeads, 1, a, b]);
-}
-
-/** Probabilities [batch, kv heads, parts, rows, end - from] of a block's own queries. */
-function probabilities({ keys, masks, packed }: Scored, block: Rows, queries: Tensor): Tensor {
-  const own = together(queries, keys);
-  const scoresOf = (met: Range) => matMul(own, slice(keys, 4, met));
+/** Probabilities [1, batch · kv heads, parts, rows, end - from] of a block's own queries, which are `stacked`. */
+function probabilities({ met, masks, packed, sizes }: Scored, block: Rows, own: Tensor): Tensor {
+  const scoresOf = (range: Range) => matMulByTurned(own, slice(met, 3, range));
   const { from, start, end } = block;
   const causal = masks.get(end - start)!;
   if (packed !== null) {
-    const scores = apart(scoresOf(metBy(block)), queries.shape[1]!);
-    return together(softmax(add(scores, otherExamples(packed.starts, block, causal))), keys);
+    const scores = scoresOf(metBy(block));
+    const hidden = otherExamples(packed.starts, block, causal);
+    return reshape(softmax(add(byPosition(scores, sizes), hidden)), scores.shape);
   }
   // Only what stands on the diagonal needs hiding.
   const before = start === from ? [] : [scoresOf([from, start])];
   return softmax(concat([...before, add(scoresOf([start, end]), causal)], 4));
 }
 
-/** What is added to scores [.., end - start, end - from] to hide keys of other examples and later ones: at least -1e30. */
+/** What is added to scores as `byPosition` has them, to hide keys of other examples and later ones: at least -1e30. */
 function otherExamples(starts: Tensor, block: Rows, causal: Tensor): Tensor {
   const { from, start, end } = block;
-  const own = reshape(slice(starts, 1, rangeOf(block)), [starts.shape[0]!, 1, end - start, 1]);
+  const own = reshape(slice(starts, 1, rangeOf(block)), [starts.shape[0]!, 1, end - start, 1, 1]);
   const at = constant(
     "float32",
     [end - from],
@@ -153,25 +138,26 @@ function otherExamples(starts: Tensor, block: Rows, causal: Tensor): Tensor {
   if (from === start) return add(hidden, causal);
   const zeros = constant(
     "float32",
-    [end - start, start - from],
+    [end - start, 1, start - from],
     new Float32Array((end - start) * (start - from)),
   );
-  return add(hidden, concat([zeros, causal], 1));
+  return add(hidden, concat([zeros, causal], 2));
 }
 
-/** What is added to scores [...rows, count], heads below one another: nothing, or enough to hide a key. */
+/** What hides later keys of a block of `count` rows from scores of `parts`, or of rows of packed examples by position. */
+function maskOf({ sizes, packed }: Attended, count: number): Tensor {
+  if (packed) return causalMask(count, [count, 1]);
+  const { parts, rows } = partsOf(sizes, count);
+  return causalMask(count, [parts, rows]);
+}
+
+/** What is added to scores [...rows, count], a position's heads below one another: nothing, or enough to hide a key. */
 function causalMask(count: number, rows: readonly number[]): Tensor {
+  const group = sizeOf(rows) / count;
   const values = Float32Array.from({ length: sizeOf(rows) * count }, (_, i) =>
-    i % count <= Math.floor(i / count) % count ? 0 : -1e30,
+    i % count <= Math.floor(i / count / group) ? 0 : -1e30,
   );
   return constant("float32", [...rows, count], values);
-}
-
-/** The same for scores of parts as `together` makes them. */
-function partedMask({ queries, keys }: Pick<Attended, "queries" | "keys">, count: number): Tensor {
-  const [batch, heads, , d] = queries.shape as [number, number, number, number];
-  const { parts, rows } = partsOf([batch, heads, count, d], keys.shape[1]!);
-  return causalMask(count, [parts, rows]);
 }
 
 /**
@@ -183,70 +169,95 @@ const OTHER_BLOCK = 120;
 /** From this length on probabilities are computed again on the way back: held, they grow with its square. */
 export const LONG = 1024;
 
-/** Keys and values are `shared`. */
 type Forward = Attended &
   Scored & {
     readonly mixed: Tensor;
-    readonly rows: readonly Rows[];
     /** Probabilities of each block; `null` where they are to be computed again. */
     readonly weights: readonly Tensor[] | null;
   };
 
 function attentionGradients(forward: Forward, dy: Tensor): [Tensor, Tensor, Tensor] {
-  const { queries, keys, values, mixed, weights: held } = forward;
-  const rows = rowsOf(forward, BLOCK);
-  const delta = apply("ReduceSum", [mul(dy, mixed), int64s([3])], { keepdims: 1 });
-  // Turned once instead of in every product: the narrow operands, never a block of scores.
-  const all = {
-    keysT: turned(keys),
-    valuesT: turned(values),
-    delta,
+  const { queries, keys, values, sizes, mixed, weights: held } = forward;
+  const { batch, heads } = sizes;
+  const [, length, width] = dy.shape as [number, number, number];
+  const products = reshape(mul(dy, mixed), [batch, length, heads, width / heads]);
+  const all: Gradients = {
+    ...{ queries, dy, sizes },
+    rows: rowsOf(forward, BLOCK),
+    delta: reduceSum(products, [3]),
+    keys: asRows(keys, sizes),
+    values: asRows(values, sizes),
   };
-  if (held !== null) return gradientsAtOnce({ ...all, rows, queries, dy }, held);
+  const { dq, dk, dv } = held === null ? gradientsInTurn(all, forward) : gradientsAtOnce(all, held);
+  return [dq, fromParts(dk, sizes), fromParts(dv, sizes)];
+}
+
+type Gradients = Blocks & {
+  readonly queries: Tensor;
+  readonly dy: Tensor;
+  /** [batch, length, heads]. */
+  readonly delta: Tensor;
+  /** `asRows`. */
+  readonly keys: Tensor;
+  readonly values: Tensor;
+};
+
+/** dq as queries come; dk and dv in parts [1, stacks, parts, d, length]. */
+type Given = Readonly<Record<"dq" | "dk" | "dv", Tensor>>;
+
+/** Block after block, each with probabilities computed again and one that has to end before the next begins. */
+function gradientsInTurn(all: Gradients, forward: Forward): Given {
+  const { rows, sizes, queries } = all;
   const again = recomputed(forward);
-  const ownOf = (i: number) => [again.queries, dy].map((x) => slice(x, 2, rangeOf(rows[i]!)));
+  const ownOf = (i: number) => [again.queries, all.dy].map((x) => slice(x, 1, rangeOf(rows[i]!)));
   const dq: Tensor[] = [];
   let sums: readonly Tensor[] = [];
-  let low = queries.shape[2]!;
+  let low = queries.shape[1]!;
   // From the last to the first: a block needs less memory than the one after it, whose memory it can have.
   let own = ownOf(rows.length - 1);
   for (let i = rows.length - 1; i >= 0; i--) {
-    const weights = probabilities(again, rows[i]!, own[0]!);
-    const plain = slice(queries, 2, rangeOf(rows[i]!));
-    const part = blockGradients({ ...all, weights, queries: plain, dy: own[1]! }, rows[i]!);
-    const below = low - rows[i]!.from;
-    const sum = [part.dk, part.dvT].map((x, k) => (sums[k] ? addBefore(sums[k], x, below) : x));
-    low = rows[i]!.from;
+    const block = rows[i]!;
+    const plain = (x: Tensor) => stacked(slice(x, 1, rangeOf(block)), sizes, 1);
+    const part = blockGradients(all, block, {
+      weights: probabilities(again, block, stacked(own[0]!, sizes, 1)),
+      queries: plain(queries),
+      dy: stacked(own[1]!, sizes, 1),
+      delta: plain(all.delta),
+    });
+    const below = low - block.from;
+    const sum = [part.dk, part.dv].map((x, k) => (sums[k] ? addBefore(sums[k], x, below) : x));
+    low = block.from;
     const next = i > 0 ? ownOf(i - 1) : [];
-    const done = inOneStep([part.dq, ...sum, ...next]);
+    const done = inOneStep([joined([part.dq], sizes), ...sum, ...next]);
     dq.unshift(done[0]!);
     sums = done.slice(1, 3);
     own = done.slice(3);
   }
-  return [concat(dq, 2), ofParts(sums[0]!), turned(ofParts(sums[1]!))];
+  return { dq: concat(dq, 1), dk: sums[0]!, dv: sums[1]! };
 }
 
-type AtOnce = Omit<Turned, "weights"> & { readonly rows: readonly Rows[] };
-
 /** The same where probabilities were held: parts of all blocks, then each key's sum, so that no sum is copied twice. */
-function gradientsAtOnce({ rows, dy, ...all }: AtOnce, held: readonly Tensor[]): [Tensor, Tensor, Tensor] {
-  const parts = rows.map((block, i) => {
-    const [queries, own] = [all.queries, dy].map((x) => slice(x, 2, rangeOf(block)));
-    return blockGradients({ ...all, weights: held[i]!, queries: queries!, dy: own! }, block);
-  });
-  const summed = (what: "dk" | "dvT") =>
-    sumByKeys(
-      parts.map((part) => part[what]),
-      rows,
-    );
-  return [
-    concat(
-      parts.map(({ dq }) => dq),
-      2,
-    ),
-    ofParts(summed("dk")),
-    turned(ofParts(summed("dvT"))),
-  ];
+function gradientsAtOnce(all: Gradients, held: readonly Tensor[]): Given {
+  const { rows, sizes } = all;
+  const own = {
+    queries: blocksOf(all.queries, all),
+    dy: blocksOf(all.dy, all),
+    delta: blocksOf(all.delta, all),
+  };
+  const parts = rows.map((block, i) =>
+    blockGradients(all, block, {
+      weights: held[i]!,
+      queries: own.queries[i]!,
+      dy: own.dy[i]!,
+      delta: own.delta[i]!,
+    }),
+  );
+  const each = (what: keyof Given) => parts.map((part) => part[what]);
+  return {
+    dq: joined(each("dq"), sizes),
+    dk: sumByKeys(each("dk"), rows),
+    dv: sumByKeys(each("dv"), rows),
+  };
 }
 
 /** What the keys of all blocks get together, [.., d, length]: parts [.., d, end - from], cut where a block begins or ends. */
@@ -267,35 +278,20 @@ function sumByKeys(parts: readonly Tensor[], rows: readonly Rows[]): Tensor {
   );
 }
 
-/** With the last two axes turned. */
-function turned(x: Tensor): Tensor {
-  const rank = x.shape.length;
-  return transpose(x, [...Array(rank - 2).keys(), rank - 1, rank - 2]);
-}
-
-/** The sum of what the parts gave: [batch, kv heads, 1, d, length]. */
-function ofParts(x: Tensor): Tensor {
-  return x.shape[2] === 1 ? x : apply("ReduceSum", [x, int64s([2])], { keepdims: 1 });
-}
-
-type Turned = Readonly<Record<"weights" | "queries" | "dy" | "delta" | "keysT" | "valuesT", Tensor>>;
+/** A block's own rows, `stacked`. */
+type Own = Readonly<Record<"weights" | "queries" | "dy" | "delta", Tensor>>;
 
 /**
- * dQ of a block's queries, and dKᵀ and dVᵀ [batch, kv heads, parts, d, end - from] of the keys and values that it met;
- * queries and dy are its own rows.
+ * dq of a block's queries, `stacked`; dk and dv [1, stacks, parts, d, end - from] of the keys and values that it met: so
+ * never a block of scores is turned.
  */
-function blockGradients(all: Turned, block: Rows): Record<"dq" | "dk" | "dvT", Tensor> {
-  const { weights, keysT, valuesT } = all;
-  const heads = all.queries.shape[1]!;
+function blockGradients(all: Gradients, block: Rows, own: Own): Given {
   const met = metBy(block);
-  const [queries, dy, delta] = [all.queries, all.dy, slice(all.delta, 2, rangeOf(block))].map((x) =>
-    together(x, keysT),
-  ) as [Tensor, Tensor, Tensor];
-  const dScores = mul(weights, sub(matMul(dy, slice(valuesT, 4, met)), delta));
+  const dScores = mul(own.weights, sub(matMulByTurned(own.dy, slice(all.values, 3, met)), own.delta));
   return {
-    dq: apart(matMul(dScores, slice(keysT, 3, met)), heads),
-    dk: matMul(turned(queries), dScores),
-    dvT: matMul(turned(dy), weights),
+    dq: matMul(dScores, slice(all.keys, 3, met)),
+    dk: matMulTurned(own.queries, dScores),
+    dv: matMulTurned(own.dy, own.weights),
   };
 }
 
@@ -303,8 +299,8 @@ function blockGradients(all: Turned, block: Rows): Record<"dq" | "dk" | "dvT", T
  * What probabilities are computed of anew. Factors that cancel keep these nodes apart from the forward pass's, which
  * would otherwise be taken for the same and held.
  */
-function recomputed({ queries, keys, masks, packed }: Forward): Scored & { readonly queries: Tensor } {
-  return { queries: mul(queries, scalar(2)), keys: mul(keys, scalar(0.5)), masks, packed };
+function recomputed({ queries, met, ...rest }: Forward): Scored & { readonly queries: Tensor } {
+  return { ...rest, queries: mul(queries, scalar(2)), met: mul(met, scalar(0.5)) };
 }
 
 /**
@@ -327,14 +323,4 @@ function addBefore(sum: Tensor, part: Tensor, below: number): Tensor {
   const parts = below === 0 ? [part] : split(part, [below, shared], 4);
   const [first, rest] = split(sum, [shared, sum.shape[4]! - shared], 4);
   return concat([...parts.slice(0, -1), add(first!, parts.at(-1)!), rest!], 4);
-}
-
-type Range = readonly [number, number];
-
-function rangeOf({ start, end }: Rows): Range {
-  return [start, end];
-}
-
-function metBy({ from, end }: Rows): Range {
-  return [from, end];
 }

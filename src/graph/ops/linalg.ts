@@ -5,7 +5,7 @@ import { uniform } from "../sample.ts";
 import { type Attributes, type Spec, scalar, type Tensor } from "../tensor.ts";
 import { sumTo } from "./elementwise.ts";
 
-function matMulShape([a, b]: readonly Tensor[]): Spec[] {
+function matMulShape([a, b]: readonly Pick<Tensor, "dtype" | "shape">[]): Spec[] {
   const [m, k] = a!.shape.slice(-2) as [number, number];
   const [k2, n] = b!.shape.slice(-2) as [number, number];
   if (a!.shape.length < 2 || b!.shape.length < 2 || k !== k2) {
@@ -38,6 +38,37 @@ export const MatMul: Op = {
     { inputs: [uniform([2, 3]), uniform([3, 4], -1, 2)] },
     { inputs: [uniform([2, 2, 3]), uniform([2, 3, 4], -1, 2)] },
     { inputs: [uniform([2, 1, 2, 3]), uniform([3, 3, 2], -1, 2)] },
+  ],
+};
+
+function turnedShape(tensor: Tensor, isTurned: unknown): Pick<Tensor, "dtype" | "shape"> {
+  const { dtype, shape } = tensor;
+  return { dtype, shape: isTurned ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape };
+}
+
+/** `MatMul` that reads operands with their last two axes turned, where `transA` or `transB` say so. */
+export const FusedMatMul: Op = {
+  name: "FusedMatMul",
+  domain: "com.microsoft",
+  inputs: ["F", "F"],
+  attributes: { transA: "int?", transB: "int?" },
+  shape: ([a, b], { transA, transB }) => matMulShape([turnedShape(a!, transA), turnedShape(b!, transB)]),
+  gradient: ({ inputs, dy, attributes, apply }) => {
+    const [a, b] = inputs as [Tensor, Tensor];
+    const { transA = 0, transB = 0 } = attributes;
+    const [notA, notB] = [transA ? 0 : 1, transB ? 0 : 1];
+    const da = transA
+      ? apply("FusedMatMul", [b, dy], { transA: transB, transB: 1 })
+      : apply("FusedMatMul", [dy, b], { transA: 0, transB: notB });
+    const db = transB
+      ? apply("FusedMatMul", [dy, a], { transA: 1, transB: transA })
+      : apply("FusedMatMul", [a, dy], { transA: notA, transB: 0 });
+    return [sumTo(apply, da, a.shape), sumTo(apply, db, b.shape)];
+  },
+  samples: () => [
+    { inputs: [uniform([2, 3]), uniform([4, 3], -1, 2)], attributes: { transB: 1 } },
+    { inputs: [uniform([2, 1, 3, 2]), uniform([3, 3, 4], -1, 2)], attributes: { transA: 1 } },
+    { inputs: [uniform([3, 2]), uniform([4, 3], -1, 2)], attributes: { transA: 1, transB: 1 } },
   ],
 };
 
@@ -128,4 +159,4 @@ export const Transpose: Op = {
   samples: () => [{ inputs: [uniform([2, 3, 4])], attributes: { perm: [2, 0, 1] } }],
 };
 
-export const linalg = [MatMul, Gemm, Transpose];
+export const linalg = [MatMul, FusedMatMul, Gemm, Transpose];

@@ -1,13 +1,17 @@
 // Operators of transformer networks that ONNX Runtime has as one kernel: normalisation, rotary positions,
-// attention with a cache. Sources: onnx operators (RMSNormalization, opset 23), onnxruntime:docs/ContribOperators.md.
+// attention with a cache. Sources: onnxruntime:docs/ContribOperators.md,
+// onnxruntime:onnxruntime/core/graph/contrib_ops/contrib_defs.cc (SimplifiedLayerNormalization).
 
 import { none, type Op, positiveAxis, type Sample } from "../op.ts";
 import { int32s, integers, uniform } from "../sample.ts";
 import { type Attributes, int64s, type Spec, scalar, type Tensor } from "../tensor.ts";
 
-/** y = x / sqrt(mean(x²) + epsilon) · scale over the last axis. */
-export const RMSNormalization: Op = {
-  name: "RMSNormalization",
+/**
+ * y = x·rate·scale, and rate = 1 / sqrt(mean(x²) + epsilon), over the last axis. ONNX's RMSNormalization gives no rate,
+ * which its gradient needs.
+ */
+export const SimplifiedLayerNormalization: Op = {
+  name: "SimplifiedLayerNormalization",
   domain: "",
   inputs: ["F", "F"],
   attributes: { axis: "int", epsilon: "float" },
@@ -18,17 +22,21 @@ export const RMSNormalization: Op = {
     if (scale!.shape.join() !== `${x!.shape.at(-1)}`) {
       throw new Error(`Expected a scale of [${x!.shape.at(-1)}], found [${scale!.shape}]`);
     }
-    return [{ dtype: x!.dtype, shape: x!.shape }];
+    return [x!.shape, [...x!.shape.slice(0, -1), 1]].map((shape) => ({ dtype: x!.dtype, shape }));
   },
-  gradient: ({ inputs, dy, attributes, apply }) => {
+  gradient: ({ inputs, outputs, dys, apply }) => {
+    const [dy, ofRate] = dys;
+    if (!dy) throw new Error("Expected a gradient of what is normalised, found one of its rate alone");
     const [x, scale] = inputs as [Tensor, Tensor];
+    const rate = outputs[1]!;
     const mean = (t: Tensor) => apply("ReduceMean", [t, int64s([-1])], { keepdims: 1 });
-    const variance = apply("Add", [mean(apply("Mul", [x, x])), scalar(attributes.epsilon as number)]);
-    const rate = apply("Reciprocal", [apply("Sqrt", [variance])]);
     const g = apply("Mul", [dy, scale]);
     // rate·g - x·rate³·mean(g∘x): what is as large as x is multiplied once less than by way of x·rate.
     const cube = apply("Mul", [apply("Mul", [rate, rate]), rate]);
-    const along = apply("Mul", [x, apply("Mul", [cube, mean(apply("Mul", [g, x]))])]);
+    const plain = mean(apply("Mul", [g, x]));
+    const share = scalar(1 / x.shape.at(-1)!);
+    const sum = ofRate ? apply("Add", [plain, apply("Mul", [ofRate, share])]) : plain;
+    const along = apply("Mul", [x, apply("Mul", [cube, sum])]);
     const rows = [...x.shape.keys()].slice(0, -1);
     return [
       apply("Sub", [apply("Mul", [g, rate]), along]),
@@ -133,4 +141,4 @@ function cacheSample({ past, length }: { past: number; length: number }): Sample
   };
 }
 
-export const neural = [RMSNormalization, RotaryEmbedding, GroupQueryAttention];
+export const neural = [SimplifiedLayerNormalization, RotaryEmbedding, GroupQueryAttention];
