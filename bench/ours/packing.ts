@@ -11,9 +11,9 @@ import { type Base, openBase } from "../../src/generation/base.ts";
 import { adamwOptions, createAdamw, stepAdamw } from "../../src/training/adamw.ts";
 import { type Sequence, targetWeight } from "../../src/training/batch.ts";
 import { type Compute, Engine } from "../../src/training/engine.ts";
-import { planKeeping, planShapes } from "../../src/training/keeping.ts";
+import { planFit } from "../../src/training/fit.ts";
 import { choosePacking } from "../../src/training/packing.ts";
-import { planTraining, shapeOf } from "../../src/training/plan.ts";
+import { shapeOf } from "../../src/training/plan.ts";
 import { clipFactor, gradientNorm } from "../../src/training/trained.ts";
 import { stopwatch } from "./stopwatch.ts";
 
@@ -85,12 +85,11 @@ function openEngine({ model, source }: Base, sequences: readonly Sequence[], job
   const adapter = createAdapter(LORA, { model, read }, createRandom(1));
   const sizes = { ...shapeOf(model, adapter, "adamw_torch"), model, compute };
   const per_device_train_batch_size = mode === "padded" ? window : 1;
-  const plan = planTraining(sizes, { max_length: length, per_device_train_batch_size, memory: null });
-  const keeper = { shape: sizes, adapter: LORA };
-  const { keeping, kept_layers, ...kept } = planKeeping(keeper, plan, memory);
-  const held_rows = planShapes(keeper, { ...plan, memory: kept.memory }, memory);
-  const dials = { compute, keeping, kept_layers, held_rows };
+  const wish = { max_length: length, per_device_train_batch_size, memory: null };
+  const { sizes: plan, kept, held_rows } = planFit({ shape: sizes, adapter: LORA }, wish, memory);
+  const { keeping, kept_layers, once = false } = kept;
+  const dials = { compute, keeping, kept_layers, once, held_rows };
   const packing = choosePacking(sequences, length, mode === "packed");
-  const device = { threads, arena: kept.arena };
+  const device = { threads, arena: plan.arena };
   return new Engine({ model, read, adapter, trainable: "adapter", device, packing, ...dials });
 }

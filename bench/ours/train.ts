@@ -7,8 +7,8 @@ import { createRandom } from "../../src/base/random.ts";
 import { adamwOptions, createAdamw, stepAdamw } from "../../src/training/adamw.ts";
 import { packBatches } from "../../src/training/batch.ts";
 import { type Compute, Engine } from "../../src/training/engine.ts";
-import { planKeeping } from "../../src/training/keeping.ts";
-import { planTraining, shapeOf } from "../../src/training/plan.ts";
+import { planFit } from "../../src/training/fit.ts";
+import { shapeOf } from "../../src/training/plan.ts";
 import type { Storage } from "../../src/training/stored.ts";
 import { clipFactor, gradientNorm } from "../../src/training/trained.ts";
 import { createRandomModel } from "./random.ts";
@@ -45,13 +45,13 @@ async function main({
   const { model, read } = createRandomModel(shape);
   const adapter = createAdapter(LORA, { model, read }, random);
   const sizes = { ...shapeOf(model, adapter, "adamw_torch"), model, compute, storage, bare: true };
-  const plan = planTraining(sizes, { max_length: job.length, per_device_train_batch_size: 1, memory });
+  const wish = { max_length: job.length, per_device_train_batch_size: 1, memory };
+  const { sizes: plan, kept } = planFit({ shape: sizes, adapter: LORA }, wish, memory);
   const length = plan.max_length;
-  const keeper = { shape: sizes, adapter: LORA };
-  const { keeping, kept_layers, ...kept } = planKeeping(keeper, plan, memory);
-  const device = { threads, arena: kept.arena };
+  const { keeping, kept_layers, once = false } = kept;
+  const device = { threads, arena: plan.arena };
   const form = plan.streams ? { compute: "f32" as const, streams: true } : { compute, storage };
-  const dials = { ...form, keeping, kept_layers };
+  const dials = { ...form, keeping, kept_layers, once };
   const engine = new Engine({ model, read, adapter, trainable: "adapter", device, ...dials });
   const sequence = () => {
     const ids = Int32Array.from({ length }, () => random.below(model.vocab_size));
@@ -77,8 +77,9 @@ async function main({
       const told = {
         tokens_per_second: length / seconds,
         loss,
-        predicted_bytes: kept.memory,
-        ...{ kept_layers, length, start_seconds },
+        predicted_bytes: plan.memory,
+        ...{ kept_layers, kept_bytes: kept.kept, length, start_seconds },
+        ...{ arena: Number(plan.arena), once: Number(once), streams: Number(plan.streams) },
       };
       console.log(JSON.stringify({ ...told, ...rest }));
     }

@@ -1,7 +1,7 @@
 // The stages of a network with an adapter in: embedding, block, head. Training and generation build theirs through
 // this, so that both compute the same; without an adapter each is the base's own.
 
-import { add, gather, linear, split } from "../graph/build.ts";
+import { add, asFloat, gather, linear, split } from "../graph/build.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import type { AdapterConfig } from "./adapter.ts";
 import {
@@ -83,7 +83,7 @@ export function embeddingStage(model: Layers, adapter: AdapterConfig | null, ids
     model.embeddingParameter,
     ...outerParameters(model, adapter),
   ]);
-  const rows = gather(parameter(model.embeddingParameter.name), ids);
+  const rows = asFloat(gather(parameter(model.embeddingParameter.name), ids));
   return { y: adapter ? kindOf(adapter).afterEmbedding(adapter, parameter, rows) : rows, made };
 }
 
@@ -109,9 +109,9 @@ export function createParameters(shapes: readonly Parameter[]): Pick<BlockHooks,
   const parameter = (name: string): Tensor => {
     const found = made.get(name);
     if (found) return found;
-    const shape = shapes.find((candidate) => candidate.name === name)?.shape;
-    if (!shape) throw new Error(`Expected a parameter of this stage, found ${name}`);
-    const tensor = input(name, "float32", shape);
+    const known = shapes.find((candidate) => candidate.name === name);
+    if (!known) throw new Error(`Expected a parameter of this stage, found ${name}`);
+    const tensor = input(name, known.dtype ?? "float32", known.shape);
     made.set(name, tensor);
     return tensor;
   };

@@ -1,10 +1,16 @@
 // What a kind of adapter is: the arrays it has, and what it does at each place where a network lets it in. A new kind
 // is a file that gives such an object, and a row in `kinds.ts`.
 
+import type { DType } from "../base/dtype.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { AdapterConfig } from "./adapter.ts";
 
-export type Parameter = { readonly name: string; readonly shape: readonly number[] };
+export type Parameter = {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** How a program takes it, f32 when not given. */
+  readonly dtype?: DType;
+};
 
 /** Equal blocks one after another: the part of a model that says where an adapter can be. */
 export type Chain = {

@@ -2,6 +2,7 @@
 // the root. State is plain arrays, so that a checkpoint can hold it.
 
 import type { OptionTable } from "../base/options.ts";
+import { stepValues } from "./adamw-kernel.ts";
 import { decayOf, type OptimizerState, type Trained, zeros } from "./trained.ts";
 
 export const adamwOptions = {
@@ -52,14 +53,9 @@ function stepArray(
   const rate = learning_rate / (1 - beta1 ** step);
   const root = Math.sqrt(1 - beta2 ** step);
   // Factors that do not change from value to value are put together, and one division is enough.
-  const [ofFirst, ofSecond] = [(1 - beta1) * scale, (1 - beta2) * scale * scale];
-  const [numerator, least] = [rate * root, epsilon * root];
-  for (let i = 0; i < data.length; i++) {
-    const g = gradient[i]!;
-    const m = beta1 * first[i]! + ofFirst * g;
-    const v = beta2 * second[i]! + ofSecond * g * g;
-    first[i] = m;
-    second[i] = v;
-    data[i] = data[i]! * keep - (numerator * m) / (Math.sqrt(v) + least);
-  }
+  const factors = {
+    ...{ keep, beta1, beta2, numerator: rate * root, least: epsilon * root },
+    ...{ ofFirst: (1 - beta1) * scale, ofSecond: (1 - beta2) * scale * scale },
+  };
+  stepValues({ data, gradient, first, second }, factors);
 }

@@ -122,7 +122,10 @@ function joinedRows(group: FrozenGroup, weights: Buffers): Float32Array {
   return joined;
 }
 
-/** The forward copy has zeros in the channels that go through in f32, so that they need no masking. */
+/**
+ * The forward copy has zeros in the channels that go through in f32, so that they need no masking, but where it is the
+ * only one.
+ */
 function roundPart(
   part: FrozenGroup,
   joined: Float32Array,
@@ -131,12 +134,15 @@ function roundPart(
   const names = groupInputs(part);
   const { inner } = part;
   const width = widthOf(part);
-  const back = roundColumns(joined, inner, most);
+  const back = part.once ? null : roundColumns(joined, inner, most);
+  const only = part.once ? roundRowsTurned(joined, inner, most) : null;
   const columns = takeColumns(joined, channels, inner);
-  const forward = roundRowsTurned(joined, inner, most);
+  const forward = only ?? roundRowsTurned(joined, inner, most);
   return {
-    [names.backward]: createBuffer("int8", [width, inner], back.values),
-    [names.backwardScale]: f32([inner], back.scales),
+    ...(back && {
+      [names.backward]: createBuffer("int8", [width, inner], back.values),
+      [names.backwardScale]: f32([inner], back.scales),
+    }),
     [names.forward]: createBuffer("int8", [inner, width], forward.values),
     [names.forwardScale]: f32([width], forward.scales),
     [names.columns]: f32([channels.length, width], columns),

@@ -3,6 +3,8 @@
 
 import type { AdapterConfig } from "../adapters/adapter.ts";
 import { createRandom } from "../base/random.ts";
+import type { Buffers } from "../runtime/device.ts";
+import type { Pool } from "./pool.ts";
 
 /** Share of an adapter's inputs that is set to zero in training. */
 export function dropoutRate(config: AdapterConfig | null): number {
@@ -20,6 +22,20 @@ export function fillMask(mask: Float32Array, rate: number, place: readonly numbe
     mask[i] = (bits & 0xffff) < threshold ? 0 : kept;
     if (i + 1 < mask.length) mask[i + 1] = bits >>> 16 < threshold ? 0 : kept;
   }
+}
+
+/** Masks by their names, filled for one place in a run: `of` are its seed and numbers. */
+export function maskFeeds(
+  masks: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  pool: Pool,
+  { rate, of }: { readonly rate: number; readonly of: readonly number[] },
+): Buffers {
+  const filled = masks.map(({ name, shape }, i) => {
+    const buffer = pool.get(name, shape);
+    fillMask(buffer.data as Float32Array, rate, [...of, i]);
+    return [name, buffer] as const;
+  });
+  return Object.fromEntries(filled);
 }
 
 /** One number of several, each of whose bits counts (the finaliser of MurmurHash3). */

@@ -17,7 +17,7 @@ import type { WeightSource } from "../weights/source.ts";
 import { type Batch, packBatches, type Sequence } from "./batch.ts";
 import { BlockWeights, type Observer, outerOf } from "./block-weights.ts";
 import { type ComputeCheck, calibrationBatch, gradientCosine, judge, layerRounding } from "./calibration.ts";
-import { dropoutRate, fillMask } from "./dropout.ts";
+import { dropoutRate, maskFeeds } from "./dropout.ts";
 import { Head, type HeadPass } from "./head.ts";
 import type { Keeping } from "./kept.ts";
 import { type Packing, packTogether, segmentFeeds } from "./packing.ts";
@@ -32,9 +32,11 @@ import {
   plainParameters,
   type Setup,
   trainsEmbedding,
+  type VocabularyForm,
 } from "./stages.ts";
 import { type Storage, type StoredGroup, storedGroups, storeLayer } from "./stored.ts";
 import { addInto, type Trained } from "./trained.ts";
+import { holdOuter, vocabularyOf } from "./vocabulary.ts";
 import { asWanted, wantedFeeds, wantedRows, wantedSize } from "./wanted.ts";
 
 /** What an engine is made of. */
@@ -49,6 +51,10 @@ export type EngineOptions = {
   readonly compute?: Compute;
   /** How frozen weights are held where products are f32; f32 when not given. */
   readonly storage?: Storage;
+  /** How frozen matrices of the vocabulary are held; f16 with `int8`, else f32, when not given. */
+  readonly vocabulary?: VocabularyForm;
+  /** Whether rounded weights are held once for both directions; each has its own when not given. */
+  readonly once?: boolean;
   /** What forward passes keep for backward passes, and in how many of the last blocks; nothing when not given. */
   readonly keeping?: Keeping;
   readonly kept_layers?: number;
@@ -89,32 +95,38 @@ export class Engine {
   readonly #own = new Map<number, Buffers>();
   readonly #gradients = new Map<string, Buffer>();
   readonly #head: Head;
-  readonly #variants: readonly string[];
+  /** Of each layer the first that is of the same variant. */
+  readonly #variants: readonly number[];
   readonly #shapes: Shapes;
   readonly #pool = new Pool();
   /** Whether all gradients are zero. */
   #clear = true;
 
   constructor(options: EngineOptions) {
-    const { model, read, adapter, trainable, device, label_smoothing = 0, like } = options;
+    const { model, read, adapter, trainable, device, like, label_smoothing = 0, once = false } = options;
+    const config = adapter?.config ?? null;
     this.model = model;
     this.#options = options;
     this.#head = new Head(device);
     this.#shapes = new Shapes(device, options.held_rows ?? 0);
-    const setup: Setup = { model, adapter: adapter?.config ?? null, trainable, label_smoothing };
+    const vocabulary = (like ? like.#setup.vocabulary : undefined) ?? vocabularyOf(options);
+    const setup: Setup = { model, adapter: config, trainable, label_smoothing, vocabulary, once };
     const same = like && !options.streams ? like : undefined;
     const layers = Array.from({ length: model.num_hidden_layers }, (_, layer) => layer);
-    this.#variants = layers.map((layer) => blockVariant(model, setup.adapter, layer));
+    const variants = layers.map((layer) => blockVariant(model, config, layer));
+    this.#variants = variants.map((variant) => variants.indexOf(variant));
     this.#setup = { ...setup, frozen: same ? (same.#setup.frozen ?? []) : this.#stored(setup) };
     this.#weights = same
       ? same.#weights
       : new BlockWeights({ ...model, read, parameters: model.blockParameters });
     for (const { name, shape } of outerOf(model)) {
-      const data = like ? (like.#buffers.get(name)!.data as Float32Array) : read(name);
-      this.#add(name, { shape, data }, trainable === "all");
+      const held = like ? like.#buffers.get(name)! : holdOuter({ shape, data: read(name) }, vocabulary);
+      this.#add(name, held, trainable === "all");
     }
-    if (like === undefined && !this.#readsLater()) this.#holdAll();
-    for (const [name, array] of adapter?.arrays ?? []) this.#add(name, array, trainable === "adapter");
+    if (!like && !options.streams && options.compute !== "int8") this.#holdAll();
+    for (const [name, { shape, data }] of adapter?.arrays ?? []) {
+      this.#add(name, createBuffer("float32", shape, data), trainable === "adapter");
+    }
   }
 
   #stored(setup: Setup): readonly StoredGroup[] {
@@ -122,16 +134,13 @@ export class Engine {
     return streams || storage === "f32" ? [] : storedGroups(frozenGroups(setup), storage);
   }
 
-  #readsLater(): boolean {
-    return this.#options.streams === true || this.#options.compute === "int8";
-  }
-
-  #add(name: string, array: { shape: readonly number[]; data: Float32Array }, trained: boolean): void {
-    this.#buffers.set(name, createBuffer("float32", array.shape, array.data));
+  #add(name: string, buffer: Buffer, trained: boolean): void {
+    this.#buffers.set(name, buffer);
     if (!trained) return;
-    const gradient = new Float32Array(array.data.length);
-    this.trained.set(name, { ...array, gradient });
-    this.#gradients.set(name, createBuffer("float32", array.shape, gradient));
+    const { shape, data } = buffer;
+    const gradient = new Float32Array(data.length);
+    this.trained.set(name, { shape, data: data as Float32Array, gradient });
+    this.#gradients.set(name, createBuffer("float32", shape, gradient));
   }
 
   /** Reads the blocks' weights, as they are to be held. */
@@ -143,8 +152,8 @@ export class Engine {
       if (groups.length > 0) collectGarbage();
       this.#weights.hold(layer, buffers);
       if (trainable !== "all") continue;
-      for (const [name, { shape, data }] of Object.entries(buffers)) {
-        this.#add(model.blockPrefix(layer) + name, { shape, data: data as Float32Array }, true);
+      for (const [name, buffer] of Object.entries(buffers)) {
+        this.#add(model.blockPrefix(layer) + name, buffer, true);
       }
     }
   }
@@ -283,7 +292,7 @@ export class Engine {
         if (dropoutRate(this.#setup.adapter) === 0) continue;
       }
       const { program, feeds, kept } = await this.#block("forward", run, layer);
-      await program.run({ ...feeds, x: states[layer]! }, { ...into, ...kept });
+      await program.run([{ x: states[layer]! }, ...feeds], [into, kept]);
     }
     return states;
   }
@@ -307,8 +316,8 @@ export class Engine {
       if (!this.#keeps(layer)) await this.#again(run, layer);
       const { program, feeds, kept } = await this.#block("backward", run, layer);
       const dx = this.#pool.get(`gradient ${layer % 2}`, states[layer]!.shape);
-      const into = { ...this.#gradientOutputs(layer), dx };
-      const out = await program.run({ ...feeds, ...kept, x: states[layer]!, dy }, into);
+      const into = [{ dx }, this.#gradientOutputs(layer)];
+      const out = await program.run([{ x: states[layer]!, dy }, kept, ...feeds], into);
       if (!this.#clear) this.#collect(out, this.model.blockPrefix(layer));
       dy = dx;
     }
@@ -326,7 +335,7 @@ export class Engine {
     pass: "forward" | "backward",
     { held, batch, seed, ...run }: Omit<Run, "states">,
     layer: number,
-  ): Promise<{ program: Executable; feeds: Buffers; kept: Buffers }> {
+  ): Promise<{ program: Executable; feeds: readonly Buffers[]; kept: Buffers }> {
     const rows = layer === this.model.num_hidden_layers - 1 ? run.wanted : null;
     const variant = `${rows?.length} ${this.#variants[layer]}`;
     const rate = seed === null ? 0 : dropoutRate(this.#setup.adapter);
@@ -334,17 +343,10 @@ export class Engine {
     const place = seed !== null && this.#keeps(layer) ? `${layer}` : "again";
     const of = { layer, drops: rate > 0, keeping, variant, ...wantedSize(rows) };
     const block = await held.block(pass, this.#setup, of);
-    const masks = block.masks.map(({ name, shape }, i) => {
-      const buffer = this.#pool.get(name, shape);
-      fillMask(buffer.data as Float32Array, rate, [seed!, layer, i]);
-      return [name, buffer] as const;
-    });
-    const kept = block.kept.map(
-      ({ name, shape }) => [name, this.#pool.get(`${place} ${name}`, shape)] as const,
-    );
-    const own = { ...this.#weights.feeds(layer), ...this.#ownFeeds(layer), ...segmentFeeds(batch) };
-    const feeds = { ...own, ...wantedFeeds(rows), ...Object.fromEntries(masks) };
-    return { program: block.program, feeds, kept: Object.fromEntries(kept) };
+    const masks = maskFeeds(block.masks, this.#pool, { rate, of: [seed!, layer] });
+    const given = [segmentFeeds(batch), wantedFeeds(rows), masks];
+    const feeds = [this.#ownFeeds(layer), this.#weights.feeds(layer), ...given];
+    return { program: block.program, feeds, kept: this.#pool.all(place, block.kept) };
   }
 
   /** Whether what a block's forward pass gives stays until its backward pass. */
@@ -356,7 +358,7 @@ export class Engine {
   /** Runs a block forward once more, for what did not stay: the programs are those of the blocks that keep. */
   async #again(run: Run, layer: number): Promise<void> {
     const { program, feeds, kept } = await this.#block("forward", run, layer);
-    await program.run({ ...feeds, x: run.states[layer]! }, { y: run.states[layer + 1]!, ...kept });
+    await program.run([{ x: run.states[layer]! }, ...feeds], [{ y: run.states[layer + 1]! }, kept]);
   }
 
   /** The adapter's arrays of a block, by their names within it. */
@@ -371,11 +373,7 @@ export class Engine {
   /** Everything outside the blocks: an embedding or head program takes what it needs of it. */
   #outerFeeds(): Buffers {
     const { model } = this;
-    const outer = [
-      model.embeddingParameter,
-      ...model.headParameters,
-      ...outerParameters(model, this.#setup.adapter),
-    ];
+    const outer = [...outerOf(model), ...outerParameters(model, this.#setup.adapter)];
     return Object.fromEntries(outer.map(({ name }) => [name, this.#buffers.get(name)!]));
   }
 

@@ -3,18 +3,26 @@
 
 import { type JointHook, outputsOf } from "../adapters/kind.ts";
 import { apply, mul, reduceSum } from "../graph/build.ts";
-import { int64s, scalar, type Tensor } from "../graph/tensor.ts";
+import { input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import type { Parameter } from "../models/model.ts";
-import { type FrozenGroup, int8Products } from "./int8.ts";
+import { type FrozenGroup, type Given, int8Products } from "./int8.ts";
 import { type StoredGroup, storedProduct } from "./stored.ts";
 
 /** Gives the products of these groups, on eight-bit integers or of weights held in blocks; others stay as they are. */
 export function jointProduct(frozen: readonly (FrozenGroup | StoredGroup)[]): JointHook {
   const groups = new Map(frozen.map((group) => [group.names.join(), group]));
+  const inputs = new Map<string, Tensor>();
+  const given: Given = (name, dtype, shape) => {
+    const known = inputs.get(name) ?? input(name, dtype, shape);
+    inputs.set(name, known);
+    return known;
+  };
   return (x, names) => {
     const group = groups.get(names.join());
     if (!group) return null;
-    return "bits" in group ? [{ names, product: storedProduct(x, group) }] : int8Products(x, group);
+    return "bits" in group
+      ? [{ names, product: storedProduct(x, group, given) }]
+      : int8Products(x, group, given);
   };
 }
 

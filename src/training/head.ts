@@ -5,6 +5,16 @@ import { type Buffer, type Buffers, createBuffer, type DeviceOptions } from "../
 import { Programs } from "../runtime/programs.ts";
 import type { Batch } from "./batch.ts";
 import { headBackward, headForward, type Setup } from "./stages.ts";
+import {
+  carriedBuffers,
+  goesInParts,
+  type HeadExtent,
+  headEnd,
+  headMatrix,
+  headNormal,
+  headPart,
+  partsOf,
+} from "./vocabulary.ts";
 
 /** Logits of one run of the head stay under this many values: 16 MB of f32. */
 const HEAD_VALUES = 4 * 1024 * 1024;
@@ -72,19 +82,59 @@ function* headRuns({ batch, states, size }: HeadWork) {
 
 export type HeadPass = "headForward" | "headBackward";
 
+type Given = { readonly setup: Setup; readonly feeds: Buffers };
+
+/** Sizes of a run that goes through the vocabulary in parts. */
+const SIZES = [64, 128, 256];
+const LARGEST = 512;
+
 /** Owns the programs of a decoder's head, which serve batches of every shape. */
 export class Head {
   readonly #programs: Programs;
+  /** The parts of the head's matrix, which are views of it. */
+  #parts: { readonly matrix: Buffer; readonly parts: ReturnType<typeof partsOf> } | null = null;
 
   constructor(device: DeviceOptions) {
     this.#programs = new Programs(device);
   }
 
   /** Runs the targets of a batch through the head; what it is fed beside them are its weights. */
-  async *run(
-    pass: HeadPass,
-    { setup, feeds, ...work }: Omit<HeadWork, "size"> & { readonly setup: Setup; readonly feeds: Buffers },
-  ) {
+  run(pass: HeadPass, work: Omit<HeadWork, "size"> & Given) {
+    return goesInParts(work.setup) ? this.#inParts(pass, work) : this.#whole(pass, work);
+  }
+
+  async *#inParts(pass: HeadPass, { setup, feeds, ...work }: Omit<HeadWork, "size"> & Given) {
+    const size = SIZES.find((most) => work.batch.rows.length <= most) ?? LARGEST;
+    const extent = { targets: size, backward: pass === "headBackward" };
+    const end = await this.#programs.get(`end ${pass} ${size}`, () => headEnd(setup, extent));
+    for (const chunk of headRuns({ ...work, size })) {
+      const carried = await this.#carry(chunk.feeds.x, extent, { setup, feeds });
+      yield { ...chunk, out: await end.run({ ...feeds, ...chunk.feeds, ...carried }) };
+    }
+  }
+
+  /** What comes out of the last part of the matrix. */
+  async #carry(x: Buffer, extent: HeadExtent, { setup, feeds }: Given): Promise<Buffers> {
+    const { targets, backward } = extent;
+    const first = await this.#programs.get(`normal ${targets}`, () => headNormal(setup, targets));
+    const part = await this.#programs.get(`part ${targets} ${backward}`, () => headPart(setup, extent));
+    const { normal } = await first.run({ ...feeds, x });
+    const width = setup.model.hidden_size;
+    let [held, next] = [carriedBuffers(extent, width), carriedBuffers(extent, width)];
+    for (const { rows, bias } of this.#partsOf(feeds[headMatrix(setup.model).name]!)) {
+      const into = Object.fromEntries(Object.entries(next).map(([name, buffer]) => [`next:${name}`, buffer]));
+      await part.run({ ...held, normal: normal!, rows, bias }, into);
+      [held, next] = [next, held];
+    }
+    return held;
+  }
+
+  #partsOf(matrix: Buffer) {
+    if (this.#parts?.matrix !== matrix) this.#parts = { matrix, parts: partsOf(matrix) };
+    return this.#parts.parts;
+  }
+
+  async *#whole(pass: HeadPass, { setup, feeds, ...work }: Omit<HeadWork, "size"> & Given) {
     const size = headTargets(setup.model.vocab_size);
     const build = { headForward, headBackward }[pass];
     const program = await this.#programs.get(pass, () => build(setup, { rows: size, targets: size }));
@@ -94,6 +144,7 @@ export class Head {
   }
 
   async dispose(): Promise<void> {
+    this.#parts = null;
     await this.#programs.dispose();
   }
 }

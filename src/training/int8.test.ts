@@ -129,6 +129,20 @@ test("whatever is kept of a long input, the gradient is the plain program's", as
   }
 });
 
+test("weights held once train as those that are held for each direction", async () => {
+  const [once, twice] = await Promise.all(
+    [true, false].map(async (once) => {
+      const engine = open("lora[r=4]", { compute: "int8", once });
+      const check = await engine.prepare(sequences);
+      assert.ok(check?.passed, JSON.stringify(check));
+      return { check, ...(await gradientOf(engine)) };
+    }),
+  );
+  assert.ok(Math.abs(once!.nll - twice!.nll) < 1e-3 * twice!.nll, `${once!.nll} and ${twice!.nll}`);
+  assert.ok(Math.abs(once!.check.cosine - twice!.check.cosine) < 2e-3);
+  assert.ok(worst(once!.gradient, twice!.gradient) > 0, "the way back is another");
+});
+
 test("what differs too much is refused", () => {
   const near = { f32_loss: 2, int8_loss: 2.01, cosine: 0.99 };
   assert.equal(judge(near).passed, true);

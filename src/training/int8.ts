@@ -3,7 +3,7 @@
 // network trains at all (LLM.int8, Dettmers et al., 2022). What is trained never passes here.
 
 import type { Products } from "../adapters/kind.ts";
-import { apply, mul, reshape, withPullback } from "../graph/build.ts";
+import { apply, mul, reshape, transpose, withPullback } from "../graph/build.ts";
 import { constant, input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 
 /** Linear layers that share an input, computed as one product. */
@@ -13,6 +13,8 @@ export type FrozenGroup = {
   /** Outputs of each. */
   readonly outs: readonly number[];
   readonly inner: number;
+  /** Whether the weights are held once, for the way forward, and turned by the program on the way back. */
+  readonly once?: boolean;
 };
 
 /** Input channels that stay f32; twice as many where a product narrows: there they cost little and matter most. */
@@ -51,35 +53,53 @@ const APART = 1024;
 
 /** What is computed as one product each: the group, or every layer of it. */
 export function partsOf(group: FrozenGroup): FrozenGroup[] {
-  const { names, outs, inner } = group;
+  const { names, outs } = group;
   if (outs.some((out) => out < APART)) return [group];
-  return names.map((name, i) => ({ names: [name], outs: [outs[i]!], inner }));
+  return names.map((name, i) => ({ ...group, names: [name], outs: [outs[i]!] }));
 }
 
+/** Gives an input of the program by its name: one and the same where a product is built more than once. */
+export type Given = typeof input;
+
 /** The products of a group's parts, each [n, sum of outputs], of x [n, inner]. */
-export function int8Products(x: Tensor, group: FrozenGroup): Products[] {
-  const { inner } = group;
+export function int8Products(x: Tensor, group: FrozenGroup, given: Given = input): Products[] {
+  const { inner, once } = group;
   const { channels, rounded } = groupInputs(group);
   const few = channelsOf(group);
-  // A row's scale is that of the channels that are rounded.
-  const codes = roundRows(x, mul(x, input(rounded, "float32", [inner])));
-  const picked = apply("Gather", [x, input(channels, "int64", [few])], { axis: 1 });
+  // A row's scale is that of the channels that are rounded. Weights held once have columns for the others as well.
+  const masked = mul(x, given(rounded, "float32", [inner]));
+  const codes = roundRows(once ? masked : x, masked);
+  const picked = apply("Gather", [x, given(channels, "int64", [few])], { axis: 1 });
   return partsOf(group).map((part) => {
     const names = groupInputs(part);
     const width = widthOf(part);
     const forward = {
-      weights: input(names.forward, "int8", [inner, width]),
-      scales: input(names.forwardScale, "float32", [width]),
+      weights: given(names.forward, "int8", [inner, width]),
+      scales: given(names.forwardScale, "float32", [width]),
     };
-    const columns = input(names.columns, "float32", [few, width]);
+    const columns = given(names.columns, "float32", [few, width]);
     const value = apply("Gemm", [picked, columns, roundedProduct(codes, forward)]);
-    const back = {
-      weights: input(names.backward, "int8", [width, inner]),
-      scales: input(names.backwardScale, "float32", [inner]),
-    };
-    const rule = (dy: Tensor) => [roundedProduct(roundRows(dy, dy), back)];
+    const rule = (dy: Tensor) => [once ? turnedProduct(dy, forward) : backProduct(dy, part, given)];
     return { names: part.names, product: withPullback(value, { of: [x], rule }) };
   });
+}
+
+/** dy·W of a copy of its own. */
+function backProduct(dy: Tensor, part: FrozenGroup, given: Given): Tensor {
+  const { backward, backwardScale } = groupInputs(part);
+  const weights = given(backward, "int8", [widthOf(part), part.inner]);
+  return roundedProduct(roundRows(dy, dy), {
+    weights,
+    scales: given(backwardScale, "float32", [part.inner]),
+  });
+}
+
+/** dy·W of the weights of the way forward: their steps, one for each output, go into dy before it is rounded. */
+function turnedProduct(dy: Tensor, { weights, scales }: Weights): Tensor {
+  const inner = weights.shape[0]!;
+  const steps = mul(dy, scales);
+  const ones = constant("float32", [inner], new Float32Array(inner).fill(1));
+  return roundedProduct(roundRows(steps, steps), { weights: transpose(weights, [1, 0]), scales: ones });
 }
 
 const ZERO = constant("uint8", [], Uint8Array.of(128));

@@ -8,7 +8,7 @@ import type { Model } from "../models/model.ts";
 import { bucketOf } from "./batch.ts";
 import type { Keeping } from "./kept.ts";
 import { decoderNumbers, type Plan, processBytes, type Shape } from "./plan.ts";
-import { blockKept, blockWorking, frozenGroups, type Setup } from "./stages.ts";
+import { blockBytes, frozenGroups, type Setup } from "./stages.ts";
 import { storedGroups } from "./stored.ts";
 import { wantedCount } from "./wanted.ts";
 
@@ -38,17 +38,23 @@ const BACKWARD: Readonly<Record<"short" | "long", Readonly<Record<Keeping, numbe
 
 /** Runs without memory of their own take so many times as long. Measured. */
 const WITHOUT_ARENA = 1.06;
+/** The same of runs that turn weights for the way back. Measured. */
+const TURNING = 1.03;
 
-export type Kept = KeptPlan & Pick<Plan, "memory" | "arena">;
+export type Kept = KeptPlan &
+  Pick<Plan, "memory" | "arena"> & {
+    /** Whether weights on eight bits are held once for both directions. */
+    readonly once: boolean;
+  };
 
 /** What both passes of so many layers take, in forward passes of one. */
 export function passTime(
-  { keeping, kept_layers, arena }: Omit<Kept, "kept" | "memory">,
+  { keeping, kept_layers, arena, once }: Omit<Kept, "kept" | "memory">,
   { layers, length }: { readonly layers: number; readonly length: number },
 ): number {
   const again = keeping === "nothing" ? 0 : layers - kept_layers;
   const each = 1 + BACKWARD[length > LONG ? "long" : "short"][keeping];
-  return (layers * each + again) * (arena ? 1 : WITHOUT_ARENA);
+  return (layers * each + again) * (arena ? 1 : WITHOUT_ARENA) * (once ? TURNING : 1);
 }
 
 /**
@@ -57,11 +63,14 @@ export function passTime(
  */
 export function planKeeping(keeper: Keeper, plan: Plan, limit: number): Kept {
   const work = { layers: keeper.shape.model.num_hidden_layers, length: bucketOf(plan.max_length) };
-  const blocks = KEEPINGS.map((keeping) => blockBytes(keeper, plan, keeping));
-  const choices = (plan.arena ? [true, false] : [false]).flatMap((arena) => {
-    const fixed = fixedBytes(keeper, { ...plan, arena });
-    return blocks.flatMap((block) => choiceOf(block, { arena, fixed, limit, layers: work.layers }));
-  });
+  const rounds = keeper.shape.adapter && keeper.shape.compute === "int8" && !plan.streams;
+  const choices = (plan.arena ? [true, false] : [false]).flatMap((arena) =>
+    (rounds ? [false, true] : [false]).flatMap((once) => {
+      const fixed = fixedBytes(keeper, { ...plan, arena }, once);
+      const room = { arena, once, fixed, limit, layers: work.layers };
+      return KEEPINGS.map((keeping) => choiceOf(knownBytes(keeper, plan, keeping), room));
+    }),
+  );
   const least = choices.reduce((a, b) => (b.memory < a.memory ? b : a));
   const fitting = choices.filter(({ memory }) => memory <= limit);
   return fitting.reduce((a, b) => (passTime(b, work) < passTime(a, work) ? b : a), fitting[0] ?? least);
@@ -69,32 +78,33 @@ export function planKeeping(keeper: Keeper, plan: Plan, limit: number): Kept {
 
 const KEEPINGS = ["nothing", "attention", "narrow", "linear", "all"] as const;
 
-type Room = {
-  readonly arena: boolean;
+type Room = Pick<Kept, "arena" | "once"> & {
   readonly fixed: number;
   readonly limit: number;
   readonly layers: number;
 };
 
-/** As many blocks as there is room for; none where there is not even room for one. */
+/** As many blocks as there is room for, and one at least. */
 function choiceOf(
-  { keeping, each, together, apart }: ReturnType<typeof blockBytes>,
-  { arena, fixed, limit, layers }: Room,
-): Kept[] {
+  { keeping, each, together, apart }: Known,
+  { arena, once, fixed, limit, layers }: Room,
+): Kept {
   const memory = fixed + (arena ? together : apart);
-  if (keeping === "nothing") return [{ ...NOTHING_KEPT, arena, memory }];
+  if (keeping === "nothing") return { ...NOTHING_KEPT, arena, once, memory };
   // One more than keep: what a block that does not keep holds for a moment, and every block in an evaluation.
-  const kept_layers = Math.min(layers, Math.floor((limit - memory) / each) - 1);
+  const room = Math.floor((limit - memory) / each) - 1;
+  const kept_layers = Math.max(1, Math.min(layers, room));
   const kept = each * (kept_layers + 1);
-  return kept_layers < 1 ? [] : [{ keeping, kept_layers, kept, arena, memory: memory + kept }];
+  return { keeping, kept_layers, kept, arena, once, memory: memory + kept };
 }
 
 /** Bytes of what does not depend on what is kept; of the whole network's training all that is planned. */
-function fixedBytes({ shape }: Keeper, plan: Plan): number {
+function fixedBytes({ shape }: Keeper, plan: Plan, once: boolean): number {
   if (!shape.adapter) return plan.memory;
-  const { block: _, ...numbers } = decoderNumbers(shapeOfPlan(shape, plan), extentOf(plan));
+  const { block: _, ...numbers } = decoderNumbers({ ...shapeOfPlan(shape, plan), once }, extentOf(plan));
   const bytes = 4 * Object.values(numbers).reduce((sum, part) => sum + part, 0);
-  return processBytes(shape) + bytes;
+  const turned = once ? HELD * Math.max(...shape.model.linears.map(({ shape }) => sizeOf(shape))) : 0;
+  return processBytes(shape) + bytes + turned;
 }
 
 function shapeOfPlan(shape: Keeper["shape"], { streams }: Plan): Keeper["shape"] {
@@ -105,19 +115,36 @@ function shapeOfPlan(shape: Keeper["shape"], { streams }: Plan): Keeper["shape"]
  * What programs hold over what is alive in them. Memory that is given back after every run lies in pieces, so that it is
  * hardly less than with memory of their own for each program. Measured (docs/performance.md).
  */
-const HELD = 1.65;
+const HELD = 1.75;
+
+type Known = ReturnType<typeof bytesOf>;
+
+/** What was found of a model's blocks before: their graphs are built for it. */
+const known = new WeakMap<Model, Map<string, Known>>();
+
+function knownBytes(keeper: Keeper, plan: Plan, keeping: Keeping): Known {
+  const { model, adapter, compute, storage } = keeper.shape;
+  const found = known.get(model) ?? new Map<string, Known>();
+  known.set(model, found);
+  const { batch, max_length, streams } = plan;
+  const key = JSON.stringify([
+    keeper.adapter,
+    ...[adapter, compute, storage, batch, bucketOf(max_length), streams, keeping],
+  ]);
+  const bytes = found.get(key) ?? bytesOf(keeper, plan, keeping);
+  found.set(key, bytes);
+  return bytes;
+}
 
 /** Bytes that a block keeps, and that its programs hold while they run: each for itself, and where memory is given back. */
-function blockBytes({ shape, adapter }: Keeper, plan: Plan, keeping: Keeping) {
+function bytesOf({ shape, adapter }: Keeper, plan: Plan, keeping: Keeping) {
   const { setup, extent } = programsOf({ shape: shapeOfPlan(shape, plan), adapter }, plan);
   const place = { layer: shape.model.num_hidden_layers - 1, drops: false, keeping };
-  const kept = blockKept(setup, extent, place);
-  const each = kept.reduce((bytes, { shape }) => bytes + 4 * sizeOf(shape), 0);
+  const { forward, backward, kept: each } = blockBytes(setup, extent, place);
   if (!shape.adapter) return { keeping, each, together: 0, apart: 0 };
-  const { forward, backward } = blockWorking(setup, extent, place);
   // The last block computes only what targets need, in programs of its own.
   const wanted = wantedCount(extent, TARGETS);
-  const last = wanted === null ? null : blockWorking(setup, extent, { ...place, wanted });
+  const last = wanted === null ? null : blockBytes(setup, extent, { ...place, wanted });
   const all = forward + backward + (last ? last.forward + last.backward : 0);
   return { keeping, each, together: HELD * all, apart: HELD * (forward + backward) };
 }

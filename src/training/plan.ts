@@ -8,12 +8,14 @@ import { LONG } from "../models/block-attention.ts";
 import { type AnyModel, everyParameter } from "../models/encoder-decoder.ts";
 import type { Model } from "../models/model.ts";
 import { bucketOf } from "./batch.ts";
+import { outerOf } from "./block-weights.ts";
 import { predictPairNumbers } from "./encoder-decoder-plan.ts";
 import type { Compute } from "./engine.ts";
 import { headTargets } from "./head.ts";
 import { apartFrom } from "./int8.ts";
 import type { OptimizerName } from "./optimizer.ts";
 import type { Storage } from "./stored.ts";
+import { partNumbers, vocabularyOf } from "./vocabulary.ts";
 import { predictStreamsNumbers } from "./xlnet-plan.ts";
 
 export type Shape = {
@@ -27,6 +29,10 @@ export type Shape = {
   readonly compute?: Compute;
   /** How frozen weights are held where their products are f32; f32 when not given. */
   readonly storage?: Storage;
+  /** Whether weights on eight bits are held once for both directions; each has its own when not given. */
+  readonly once?: boolean;
+  /** Share of each target that is spread over the vocabulary; none when not given. */
+  readonly label_smoothing?: number;
   /** Whether frozen weights are read anew for every run; products are f32 then. */
   readonly streams?: boolean;
   /** Tokens that an encoder reads at most, of those of an example; half to three quarters when not given. */
@@ -89,15 +95,18 @@ export function decoderNumbers(
   const scores = length * (length > LONG ? TILES : 3 * batch * model.attention.num_attention_heads * length);
   // Weights in blocks are f32 while they are multiplied, in both passes.
   const turned = storage === "f32" ? 0 : 3 * model.linears.reduce((n, { shape }) => n + sizeOf(shape), 0);
-  const head = 5 * headTargets(model.vocab_size) * model.vocab_size;
+  const wish = { trainable: shape.adapter ? ("adapter" as const) : ("all" as const), ...shape };
+  const inParts = shape.adapter && !shape.whole && !shape.label_smoothing;
+  const head = inParts ? partNumbers(model, TARGETS) : 5 * headTargets(model.vocab_size) * model.vocab_size;
   // The gradient of an embedding is made whole, twice where the head is tied to it.
   const dense = 3 * (shape.adapter ? (shape.whole ?? 0) : model.vocab_size * model.hidden_size);
   return {
-    weights: shape.streams
-      ? streamedNumbers(model)
-      : rounded
-        ? roundedNumbers(model)
-        : heldNumbers(model, storage),
+    weights:
+      (shape.streams
+        ? streamedNumbers(model)
+        : rounded
+          ? roundedNumbers(model, shape)
+          : heldNumbers(model, storage)) - (vocabularyOf(wish) === "f16" ? outsideNumbers(model) / 2 : 0),
     // A gradient and moments for each trained number; an adapter's numbers themselves come on top of the weights.
     state: shape.trained * ((shape.adapter ? 2 : 1) + (shape.moments ?? 2)),
     hidden: rows * model.hidden_size * (model.num_hidden_layers + 3),
@@ -109,10 +118,20 @@ export function decoderNumbers(
 /** Numbers of attention over a long sequence that are held for each key: three arrays of one tile of queries. */
 const TILES = 3 * 512;
 
-/** Numbers of f32 that rounded weights take: a linear layer's half for both directions and a few columns. */
-function roundedNumbers(model: Model): number {
-  const saved = model.linears.reduce((n, { shape }) => n + sizeOf(shape) / 2 - apartFrom(shape), 0);
+/** Targets of one run of the head, as many as most examples have at most. */
+const TARGETS = 256;
+
+/** Numbers of f32 that rounded weights take: a linear layer's half for both directions, or a quarter, and a few columns. */
+function roundedNumbers(model: Model, { once }: Pick<Shape, "once">): number {
+  const share = once ? 3 / 4 : 1 / 2;
+  const saved = model.linears.reduce((n, { shape }) => n + sizeOf(shape) * share - apartFrom(shape), 0);
   return allNumbers(model) - model.num_hidden_layers * saved;
+}
+
+/** Numbers of the matrices of the vocabulary; a tied head's is the embedding's. */
+function outsideNumbers(model: Model): number {
+  const matrices = outerOf(model).filter(({ shape }) => shape.length === 2);
+  return matrices.reduce((n, { shape }) => n + sizeOf(shape), 0);
 }
 
 /** The same of weights in blocks, of which a program turns back one product's at a time. */
@@ -156,28 +175,31 @@ export type Wish = {
 const LENGTHS = [512, 448, 384, 320, 256, 192, 128];
 
 /**
- * The longest `max_length` (512 at most unless asked for) and the largest batch within the budget; weights are read anew
- * for every run only where no length fits otherwise.
+ * The longest `max_length` (512 at most unless asked for) and the largest batch within the budget, of what is not planned
+ * block by block (fit.ts).
  */
 export function planTraining(shape: Shape, wish: Wish): Plan {
-  const most = shape.model.max_position_embeddings;
-  if (wish.max_length !== null && wish.max_length > most) {
-    throw new UserError(
-      `Expected max_length of at most ${most}, the context of this model, found ${wish.max_length}; give a smaller --max_length`,
-    );
-  }
-  const lengths = wish.max_length === null ? lengthsWithin(most) : [wish.max_length];
-  const streamed: Shape | null =
-    shape.adapter && shape.model.kind === "decoder"
-      ? { ...shape, streams: true, compute: "f32", storage: "f32" }
-      : null;
-  const plan =
-    planWithin(shape, { ...wish, lengths }) ?? (streamed && planWithin(streamed, { ...wish, lengths }));
+  const lengths = lengthsFor(shape, wish);
+  const plan = planWithin(shape, { ...wish, lengths });
   if (plan) return plan;
   const smallest = { batch: 1, length: bucketOf(lengths.at(-1)!), arena: false };
-  const least = predictMemory(streamed ?? shape, smallest);
+  throw tooSmall(wish.memory!, predictMemory(shape, smallest));
+}
+
+/** Refuses a budget below the least that is needed. */
+export function tooSmall(memory: number, least: number): UserError {
+  return new UserError(
+    `Expected a memory budget of at least ${megabytes(least)} for this model, found ${megabytes(memory)}; give --memory ${megabytes(least)} or a smaller model`,
+  );
+}
+
+/** The lengths that may be tried, longest first; one where it was asked for. Refuses more than the model's context. */
+export function lengthsFor({ model }: Shape, { max_length }: Pick<Wish, "max_length">): readonly number[] {
+  const most = model.max_position_embeddings;
+  if (max_length === null) return lengthsWithin(most);
+  if (max_length <= most) return [max_length];
   throw new UserError(
-    `Expected a memory budget of at least ${megabytes(least)} for this model, found ${megabytes(wish.memory!)}; give --memory ${megabytes(least)} or a smaller model`,
+    `Expected max_length of at most ${most}, the context of this model, found ${max_length}; give a smaller --max_length`,
   );
 }
 

@@ -12,7 +12,7 @@ import {
   outerParameters,
 } from "../adapters/hooks.ts";
 import type { JointHook } from "../adapters/kind.ts";
-import { sizeOf } from "../base/dtype.ts";
+import { type DType, sizeOf } from "../base/dtype.ts";
 import { add, apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
@@ -23,6 +23,7 @@ import { simplify } from "../graph/simplify.ts";
 import { constant, input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import { causalAttention, type Extent } from "../models/attention.ts";
 import type { Model, Parameter } from "../models/model.ts";
+import { inRowParts } from "../models/turns.ts";
 import { groupsOf, jointProduct, observing } from "./frozen.ts";
 import type { FrozenGroup } from "./int8.ts";
 import { type Keeping, keepRule } from "./kept.ts";
@@ -35,9 +36,22 @@ export type Setup = {
   readonly trainable: "adapter" | "all" | "none";
   /** Linear layers of a block that are computed on eight-bit integers, or whose weights are held in blocks. */
   readonly frozen?: readonly (FrozenGroup | StoredGroup)[];
+  /** Whether rounded weights are held once and turned for the way back, instead of once for each direction. */
+  readonly once?: boolean;
   /** Share of each target that is spread over the vocabulary; none when not given. */
   readonly label_smoothing?: number;
+  /** How frozen matrices of the vocabulary are held, f32 when not given. */
+  readonly vocabulary?: VocabularyForm;
 };
+
+/** In f16 is exact what a file has in 16 bits. */
+export type VocabularyForm = "f32" | "f16";
+
+/** The type under which programs take such a matrix; one that is trained is f32. */
+export function matrixType({ model, adapter, vocabulary }: Setup, name: string): DType {
+  const isTrained = outerParameters(model, adapter).some((trained) => trained.name === name);
+  return vocabulary === "f16" && !isTrained ? "float16" : "float32";
+}
 
 /** The same of what a head needs of its model, which may be of another kind. */
 export type HeadSetup = Omit<Setup, "model"> & { readonly model: HeadLayers };
@@ -64,7 +78,10 @@ function named(trained: Part, given: readonly Tensor[]): Record<string, Tensor> 
 }
 
 function buildEmbedding(setup: Setup, rows: number) {
-  const { y, made } = embeddingStage(setup.model, setup.adapter, input("ids", "int64", [rows]));
+  const matrix = setup.model.embeddingParameter;
+  const embeddingParameter = { ...matrix, dtype: matrixType(setup, matrix.name) };
+  const model = { ...setup.model, embeddingParameter };
+  const { y, made } = embeddingStage(model, setup.adapter, input("ids", "int64", [rows]));
   return { y, made, trained: trainedOutside(setup, [setup.model.embeddingParameter], made) };
 }
 
@@ -97,11 +114,28 @@ export type BlockPlace = {
 
 const FIRST: BlockPlace = { layer: 0, drops: false, keeping: "nothing" };
 
+/** What of a long input is not kept from inside the feed-forward layer is there for so many rows at a time. */
+const PART_ROWS = 1024;
+/** Where nothing is kept from inside it. */
+const PARTED: ReadonlySet<Keeping> = new Set(["nothing", "attention", "narrow"]);
+
+function partedRows(trained: Part) {
+  const names = new Set(trained.map(({ name }) => name));
+  return (x: Tensor, f: (rows: Tensor) => Tensor) => inRowParts(x, f, { rows: PART_ROWS, trained: names });
+}
+
 function buildBlock(
-  { model, adapter, frozen = [] }: Setup,
+  setup: Setup,
   extent: Extent,
-  { layer, drops, wanted, joint = jointProduct(frozen) }: BlockPlace & { readonly joint?: JointHook },
+  {
+    layer,
+    drops,
+    wanted,
+    keeping,
+    joint = jointProduct(setup.frozen ?? []),
+  }: BlockPlace & { readonly joint?: JointHook },
 ) {
+  const { model, adapter } = setup;
   const masks: Parameter[] = [];
   const dropout = (x: Tensor, name: string) => {
     masks.push({ name: `mask:${name}`, shape: x.shape });
@@ -111,7 +145,9 @@ function buildBlock(
   const x = input("x", "float32", [extent.batch * extent.length, model.hidden_size]);
   const rows = wanted === undefined ? null : input("wanted", "int64", [wanted]);
   const picks = rows ? { wanted: (stream: Tensor) => gather(stream, rows) } : {};
-  const y = model.block({ ...hooks, ...picks, attend: causalAttention(model.attention, extent, rows) }, x);
+  const attend = causalAttention(model.attention, extent, rows);
+  const parts = drops || !PARTED.has(keeping) ? {} : { byRows: partedRows(trainedIn(setup, layer)) };
+  const y = model.block({ ...hooks, ...picks, ...parts, attend }, x);
   return { x, y, made: hooks.made, masks };
 }
 
@@ -121,7 +157,8 @@ export function frozenGroups(setup: Setup): FrozenGroup[] {
   const build = (joint: JointHook) => {
     buildBlock(setup, { batch: 1, length: 1 }, { ...FIRST, joint });
   };
-  return groupsOf({ linears: setup.model.linears, trained: trainedIn(setup, 0), build });
+  const groups = groupsOf({ linears: setup.model.linears, trained: trainedIn(setup, 0), build });
+  return setup.once ? groups.map((group) => ({ ...group, once: true })) : groups;
 }
 
 /** Base arrays of a block that its programs take as they are. */
@@ -133,7 +170,7 @@ export function plainParameters(setup: Setup): string[] {
 /** x to y, and for each group what its input channels are like, as `observing` has it. */
 export function blockObserved(setup: Setup, extent: Extent, groups: readonly FrozenGroup[]): Program {
   const { joint, seen } = observing(groups);
-  const { y } = buildBlock(setup, extent, { ...FIRST, joint });
+  const { y } = buildBlock(setup, extent, { ...FIRST, keeping: "all", joint });
   return writeProgram("block_observed", { y, ...seen });
 }
 
@@ -171,14 +208,19 @@ export function blockBackward(setup: Setup, extent: Extent, place: BlockPlace = 
   return writeProgram("block_backward", simplify(buildPasses(setup, extent, place).backward));
 }
 
-/** Bytes that both programs of a block need while they run, beside what they are given and give. */
-export function blockWorking(
+/** Bytes that both programs of a block need while they run, beside what they are given and give, and of what is kept. */
+export function blockBytes(
   setup: Setup,
   extent: Extent,
   place: BlockPlace,
-): Record<"forward" | "backward", number> {
+): Record<"forward" | "backward" | "kept", number> {
   const { y, kept, backward } = buildPasses(setup, extent, place);
-  return { forward: peakBytes(simplify({ y, ...kept })), backward: peakBytes(simplify(backward)) };
+  const given = place.keeping === "nothing" ? {} : kept;
+  return {
+    forward: peakBytes(simplify({ y, ...given })),
+    backward: peakBytes(simplify(backward)),
+    kept: Object.values(given).reduce((bytes, { shape }) => bytes + 4 * sizeOf(shape), 0),
+  };
 }
 
 type HeadExtent = { readonly rows: number; readonly targets: number };

@@ -5,7 +5,7 @@
 import { add, apply, concat, linear, reshape, withPullback } from "../graph/build.ts";
 import { constant, input, type Tensor } from "../graph/tensor.ts";
 import { type Buffers, createBuffer } from "../runtime/device.ts";
-import { type FrozenGroup, widthOf } from "./int8.ts";
+import { type FrozenGroup, type Given, widthOf } from "./int8.ts";
 
 export type Storage = "f32" | "int8" | "int4";
 
@@ -27,30 +27,30 @@ function namesOf({ names, bits }: StoredGroup) {
 }
 
 /** The products of a group beside each other, [n, sum of outputs], of x [n, inner]. */
-export function storedProduct(x: Tensor, group: StoredGroup): Tensor {
-  const weights = group.bits === 8 ? eightBits(group) : fourBits(group);
+export function storedProduct(x: Tensor, group: StoredGroup, given: Given = input): Tensor {
+  const weights = group.bits === 8 ? eightBits(group, given) : fourBits(group, given);
   const rule = (dy: Tensor) => [apply("Gemm", [dy, weights])];
   return withPullback(linear(x, weights), { of: [x], rule });
 }
 
-function eightBits(group: StoredGroup): Tensor {
+function eightBits(group: StoredGroup, given: Given): Tensor {
   const { values, scales } = namesOf(group);
   const shape = [widthOf(group), group.inner];
-  const inputs = [input(values, "int8", shape), input(scales, "float32", [shape[0]!, group.inner / BLOCK])];
+  const inputs = [given(values, "int8", shape), given(scales, "float32", [shape[0]!, group.inner / BLOCK])];
   return apply("DequantizeLinear", inputs, { axis: 1, block_size: BLOCK });
 }
 
 /** A byte is a weight of a block's first half and, in its higher bits, one of the second. */
-function fourBits(group: StoredGroup): Tensor {
+function fourBits(group: StoredGroup, given: Given): Tensor {
   const { values, scales, least } = namesOf(group);
   const blocks = blocksOf(group);
-  const bytes = input(values, "uint8", [blocks, BLOCK / 2]);
+  const bytes = given(values, "uint8", [blocks, BLOCK / 2]);
   const number = (value: number) => constant("uint8", [], Uint8Array.of(value));
   const first = apply("BitwiseAnd", [bytes, number(15)]);
   const second = apply("BitShift", [bytes, number(4)], { direction: "RIGHT" });
   const steps = concat([first, second], 1);
-  const above = apply("DequantizeLinear", [steps, input(scales, "float32", [blocks])], { axis: 0 });
-  return reshape(add(above, input(least, "float32", [blocks, 1])), [widthOf(group), group.inner]);
+  const above = apply("DequantizeLinear", [steps, given(scales, "float32", [blocks])], { axis: 0 });
+  return reshape(add(above, given(least, "float32", [blocks, 1])), [widthOf(group), group.inner]);
 }
 
 function blocksOf(group: FrozenGroup): number {

@@ -1,4 +1,4 @@
-// Half-precision numbers (f16) as f32, by a table of all 65,536 of them.
+// Half-precision numbers (f16) as f32, by a table of all 65,536 of them, and f32 ones as the nearest f16.
 
 let table: Uint32Array<ArrayBuffer> | undefined;
 
@@ -22,4 +22,32 @@ function widenBits(half: number): number {
   if (fraction === 0) return sign >>> 0;
   const shift = Math.clz32(fraction) - 21; // a subnormal half is a normal float
   return (sign | ((113 - shift) << 23) | (((fraction << shift) & 1023) << 13)) >>> 0;
+}
+
+/** The largest finite f16, beyond which nothing goes. */
+const MOST = 0x7bff;
+
+/** Bits of the f16 nearest to each number, ties to even; what is too large becomes the largest. */
+export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const size = bits[i]! & 0x7fffffff;
+    halves[i] =
+      ((bits[i]! >>> 16) & 0x8000) | (size > NAN ? 0x7e00 : Math.min(MOST, narrow(size, values[i]!)));
+  }
+  return halves;
+}
+
+/** Bits of f32: above those of infinity lies no number. */
+const NAN = 0x7f800000;
+/** Bits of the smallest f32 that is a normal f16, 2^-14. */
+const NORMAL = 0x38800000;
+
+function narrow(size: number, value: number): number {
+  if (size >= NORMAL) return (size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13;
+  const steps = Math.abs(value) * 2 ** 24;
+  const below = Math.floor(steps);
+  const rest = steps - below;
+  return below + (rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? 1 : 0);
 }

@@ -7,9 +7,8 @@ import { sizeOf } from "../../base/dtype.ts";
 import { UserError } from "../../base/errors.ts";
 import { type AnyModel, everyParameter } from "../../models/encoder-decoder.ts";
 import type { ComputeCheck } from "../../training/calibration.ts";
-import { planPairKeeping } from "../../training/encoder-decoder-keeping.ts";
 import type { Compute } from "../../training/engine.ts";
-import { type KeptPlan, NOTHING_KEPT, planKeeping, planShapes } from "../../training/keeping.ts";
+import { type Fit, planFit } from "../../training/fit.ts";
 import type { Network } from "../../training/network.ts";
 import type { Resolved } from "../../training/options.ts";
 import { choosePacking, type Packing } from "../../training/packing.ts";
@@ -100,24 +99,12 @@ export function planPacking(
 /** Without a budget half of the machine's memory is the limit for what is kept. */
 const SHARE = 0.5;
 
-/** A plan with what its forward passes keep, within the budget. */
+/** What fits the budget, and what forward passes keep. */
 export function planMemory(
   { shape, adapter }: { shape: Shape; adapter: Adapter | null },
-  plan: Plan,
-  { memory }: Pick<Resolved, "memory">,
-): { sizes: Plan; kept: KeptPlan; held_rows: number } {
-  const { model } = shape;
-  const limit = memory ?? SHARE * totalmem();
-  const config = adapter?.config ?? null;
-  if (model.kind === "two-stream") return { sizes: plan, kept: NOTHING_KEPT, held_rows: 0 };
-  if (model.kind === "encoder-decoder") {
-    const kept = planPairKeeping({ shape: { ...shape, model }, adapter: config }, plan, limit);
-    return { sizes: { ...plan, memory: plan.memory + kept.kept }, kept, held_rows: 0 };
-  }
-  const keeper = { shape: { ...shape, model }, adapter: config };
-  const kept = planKeeping(keeper, plan, limit);
-  const sizes = { ...plan, memory: kept.memory, arena: kept.arena };
-  return { sizes, kept, held_rows: planShapes(keeper, sizes, limit) };
+  wish: Pick<Resolved, "memory" | "max_length" | "per_device_train_batch_size">,
+): Fit {
+  return planFit({ shape, adapter: adapter?.config ?? null }, wish, SHARE * totalmem());
 }
 
 type Dials = { readonly packing: Packing | null; readonly storage: Storage; readonly compute: Compute };
@@ -125,7 +112,7 @@ type Dials = { readonly packing: Packing | null; readonly storage: Storage; read
 /** What was chosen, in lines. */
 export function explainPlan(
   plan: Plan,
-  { keeping, kept_layers, kept, ...dials }: KeptPlan & Dials,
+  { keeping, kept_layers, kept, once, ...dials }: Fit["kept"] & Dials,
 ): string[] {
   const { packing, storage, compute } = dials;
   const what = {
@@ -146,7 +133,9 @@ export function explainPlan(
       : [`Frozen weights are held in blocks of 32, ${storage}, and multiplied in f32`]),
     ...(compute === "f32" || plan.streams
       ? []
-      : ["Frozen products are computed on eight-bit integers, if a check on examples passes"]),
+      : [
+          `Frozen products are computed on eight-bit integers${once ? ", of weights held once for both directions" : ""}, if a check on examples passes`,
+        ]),
     plan.arena
       ? "Working memory is held from run to run"
       : "Working memory is given back after every run, which is slower and takes less",

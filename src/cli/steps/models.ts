@@ -8,8 +8,9 @@ import { UserError } from "../../base/errors.ts";
 import { defaultsOf } from "../../base/options.ts";
 import { everyParameter } from "../../models/encoder-decoder.ts";
 import { createAnyModel } from "../../models/table.ts";
+import { planFit } from "../../training/fit.ts";
 import { resolveOptions, trainOptions } from "../../training/options.ts";
-import { planTraining, type Shape } from "../../training/plan.ts";
+import type { Shape } from "../../training/plan.ts";
 import type { StoredModel } from "../../weights/inventory.ts";
 import { requireParameters } from "../../weights/match.ts";
 import { openWeights } from "../../weights/open.ts";
@@ -56,8 +57,8 @@ function lookInto(path: string, adapter: AdapterConfig, memory: number): Usable 
       parameters: parameters.reduce((sum, one) => sum + sizeOf(one.shape), 0),
       storage: mostlyStoredAs([...source.arrays.values()]),
       max_position_embeddings: model.max_position_embeddings,
-      needs: planTraining(shape, { ...WISH, memory: null }).memory,
-      fits: planWithin(shape, memory),
+      needs: planFit({ shape, adapter }, { ...WISH, memory: null }, 0).sizes.memory,
+      fits: planWithin({ shape, adapter }, memory),
     };
   } finally {
     source.dispose();
@@ -66,9 +67,12 @@ function lookInto(path: string, adapter: AdapterConfig, memory: number): Usable 
 
 const WISH = resolveOptions(defaultsOf(trainOptions), "adapter", false);
 
-function planWithin(shape: Shape, memory: number): Usable["fits"] {
+function planWithin(
+  asked: { readonly shape: Shape; readonly adapter: AdapterConfig },
+  memory: number,
+): Usable["fits"] {
   try {
-    const plan = planTraining(shape, { ...WISH, memory });
+    const plan = planFit(asked, { ...WISH, memory }, memory).sizes;
     return { max_length: plan.max_length, batch: plan.batch, memory: plan.memory };
   } catch (error) {
     if (error instanceof UserError) return null;

@@ -20,7 +20,7 @@ import type { Compute } from "../../training/engine.ts";
 import { type Network, openNetwork } from "../../training/network.ts";
 import type { OptimizerName } from "../../training/optimizer.ts";
 import { type Resolved, resolveOptions } from "../../training/options.ts";
-import { type Plan, planTraining, shapeOf } from "../../training/plan.ts";
+import { type Plan, shapeOf } from "../../training/plan.ts";
 import type { Storage } from "../../training/stored.ts";
 import { train } from "../../training/train.ts";
 import { requireClaim, runClaim } from "../claim.ts";
@@ -148,10 +148,9 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   const compute = computeOf(base.model, options);
   const { max_in_len, max_out_len } = options;
   const storage = requireStorage(base.model, options);
-  const dials = { compute, storage, max_in_len };
+  const dials = { compute, storage, max_in_len, label_smoothing: options.label_smoothing_factor };
   const shape = { ...shapeOf(base.model, adapter, options.optim as OptimizerName), ...dials };
-  const planned = planTraining(shape, options);
-  const { sizes, kept, held_rows } = planMemory({ shape, adapter }, planned, options);
+  const { sizes, kept, held_rows } = planMemory({ shape, adapter }, options);
   const { max_length, streams } = sizes;
   const holdsAsRead = compute === "f32" && storage === "f32" && !streams;
   const rule = {
@@ -176,7 +175,7 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
     ...dialsOf(sizes, { compute, storage }),
     keeping: kept.keeping,
     kept_layers: kept.kept_layers,
-    ...{ packing, held_rows },
+    ...{ packing, held_rows, once: kept.once ?? false },
     device: { threads: options.threads || cpus().length, arena: sizes.arena },
   });
   const sayNoMore = sayOnAbort(face);
