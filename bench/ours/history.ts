@@ -98,9 +98,9 @@ async function readAll({ repository, folder }: Job): Promise<Found> {
   const slabs = createSlabs();
   const write = ({ entries, slab }: JoinedBatch) => {
     for (const entry of entries) {
-      if (entry.kind === "commit" || !("old" in entry.found)) continue;
+      if (entry.kind === "commit" || !("old" in entry.found) || entry.found.old === "kept") continue;
       const { commit, change, found } = entry;
-      buffer.add(toExample(commit, change), { old: found.old, diff: found.section });
+      buffer.add(toExample(commit, change), { old: found.old as Buffer | null, diff: found.section });
       lines++;
     }
     slabs.give(slab);

@@ -8,10 +8,11 @@ import { createRandom, type Random } from "../base/random.ts";
 import { applyPatch } from "../patch/apply.ts";
 import { createPatch } from "../patch/create.ts";
 import { printPatch } from "../patch/print.ts";
+import { blobId } from "./blob.ts";
 import type { Example } from "./example.ts";
 import { answerOf, formats } from "./format.ts";
 import { type Request, requestOf } from "./request.ts";
-import { blobId, checkRoundTrip } from "./roundtrip.ts";
+import { checkRoundTrip } from "./roundtrip.ts";
 
 type Change = Parameters<typeof createPatch>[0];
 
@@ -64,7 +65,7 @@ test("2,000 random changes come back from every format byte for byte", () => {
       const [patch, ...rest] = patches.value;
       assert.equal(rest.length, 0);
       assert.deepEqual(applyPatch(patch!, change.old), { ok: true, value: change.new });
-      assert.equal(patch!.kind, result.value.kind);
+      assert.equal(patch!.kind, result.value.patch.kind);
     }
   }
 });

@@ -1,6 +1,7 @@
 // Remembers the lines that the changes of a side add, to tell an answer that could be copied from them: one whose
-// every added line of some length stands there. A Bloom filter (1970) for each side: fixed memory; with four million
-// lines two in ten thousand new ones are taken for known.
+// every added line of some length stands there. A set of 32-bit keys for each side that grows with it, up to three million
+// lines; beyond that a Bloom filter (1970), whose memory does not. Either way about two in ten thousand new lines are
+// taken for known when there are millions.
 
 import { type Key, keyOfBytes, mix } from "./hash.ts";
 import { eachChangedLine } from "./near.ts";
@@ -63,6 +64,8 @@ function isSpace(byte: number): boolean {
 
 const BITS = 27;
 const PROBES = 4;
+const FIRST_PLACES = 1 << 12;
+const MOST_PLACES = 1 << 22;
 
 /** Lines as 32-bit numbers, each side with its rank: 0 for train, 1 for validation. */
 export type KnownLines = {
@@ -72,30 +75,73 @@ export type KnownLines = {
 };
 
 export function createKnownLines(): KnownLines {
-  const filters = [createBloom(BITS), createBloom(BITS - 3)];
+  const sides = [createLineSet(BITS), createLineSet(BITS - 3)];
   return {
-    add: (lines, rank) => {
-      for (const line of lines) filters[rank]!.add(line);
-    },
+    add: (lines, rank) => sides[rank]!.add(lines),
     hasAll: (lines, rank) =>
-      lines.length > 0 &&
-      lines.every((line) => filters.some((filter, side) => side < rank && filter.has(line))),
+      lines.length > 0 && lines.every((line) => sides.some((side, older) => older < rank && side.has(line))),
   };
 }
 
-function createBloom(bits: number) {
+type LineSet = { add(lines: Uint32Array): void; has(line: number): boolean };
+
+/** A set of lines; a filter of so many bits once there are too many of them. */
+function createLineSet(bits: number): LineSet {
+  let places = new Uint32Array(FIRST_PLACES);
+  let count = 0;
+  let filter: LineSet | undefined;
+  const grow = () => {
+    const old = places;
+    if (old.length === MOST_PLACES) {
+      filter = createBloom(bits);
+      filter.add(old.filter((line) => line !== 0));
+      places = new Uint32Array(0);
+      return;
+    }
+    places = new Uint32Array(2 * old.length);
+    for (const line of old) if (line !== 0) places[placeOf(places, line)] = line;
+  };
+  return {
+    add(lines) {
+      for (let i = 0; i < lines.length && filter === undefined; i++) {
+        const line = lines[i]! || ZERO;
+        const place = placeOf(places, line);
+        if (places[place] !== 0) continue;
+        places[place] = line;
+        if (4 * ++count > 3 * places.length) grow();
+      }
+      filter?.add(lines);
+    },
+    has: (line) => filter?.has(line) ?? places[placeOf(places, line || ZERO)] !== 0,
+  };
+}
+
+/** What stands for the key of zero, which means a free place. */
+const ZERO = 1;
+
+/** Where a line stands, or the free place where it belongs. Keys are mixed: their own bits say where to look. */
+function placeOf(places: Uint32Array, line: number): number {
+  const mask = places.length - 1;
+  let place = line & mask;
+  while (places[place] !== 0 && places[place] !== line) place = (place + 1) & mask;
+  return place;
+}
+
+function createBloom(bits: number): LineSet {
   const words = new Uint32Array(2 ** (bits - 5));
   const mask = 2 ** bits - 1;
   const bitOf = (line: number, step: number, probe: number) => (line + Math.imul(probe, step)) & mask;
   return {
-    add: (line: number) => {
-      const step = mix(line) | 1;
-      for (let probe = 0; probe < PROBES; probe++) {
-        const bit = bitOf(line, step, probe);
-        words[bit >>> 5]! |= 1 << (bit & 31);
+    add: (lines) => {
+      for (const line of lines) {
+        const step = mix(line) | 1;
+        for (let probe = 0; probe < PROBES; probe++) {
+          const bit = bitOf(line, step, probe);
+          words[bit >>> 5]! |= 1 << (bit & 31);
+        }
       }
     },
-    has: (line: number) => {
+    has: (line) => {
       const step = mix(line) | 1;
       for (let probe = 0; probe < PROBES; probe++) {
         const bit = bitOf(line, step, probe);

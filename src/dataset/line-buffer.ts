@@ -47,23 +47,10 @@ export function createLineBuffer(capacity = FIRST_CAPACITY): LineBuffer {
     buffer[filled++] = QUOTE;
   };
   return {
-    add(record, texts = {}) {
+    add(record, texts) {
       const before = filled;
-      let text = "{";
-      let separator = "";
-      for (const [key, value] of Object.entries(record)) {
-        const bytes = texts[key];
-        text += `${separator}${JSON.stringify(key)}:`;
-        separator = ",";
-        if (!bytes) {
-          text += JSON.stringify(value);
-          continue;
-        }
-        addString(text);
-        addBytes(bytes);
-        text = "";
-      }
-      addString(`${text}}\n`);
+      if (texts === undefined) addString(`${JSON.stringify(record)}\n`);
+      else addRecord(record, texts, { addString, addBytes });
       return filled - before;
     },
     addLine(line) {
@@ -82,4 +69,35 @@ export function createLineBuffer(capacity = FIRST_CAPACITY): LineBuffer {
       return taken;
     },
   };
+}
+
+type Adding = {
+  readonly addString: (text: string) => void;
+  readonly addBytes: (bytes: Buffer) => void;
+};
+
+/** Values between those that are bytes become text together. */
+function addRecord(record: object, texts: Texts, { addString, addBytes }: Adding): void {
+  let [text, separator] = ["{", ""];
+  let waiting: Record<string, unknown> = {};
+  const flush = () => {
+    const object = JSON.stringify(waiting);
+    waiting = {};
+    if (object === "{}") return;
+    text += separator + object.slice(1, -1);
+    separator = ",";
+  };
+  for (const [key, value] of Object.entries(record)) {
+    const bytes = texts[key];
+    if (!bytes) {
+      waiting[key] = value;
+      continue;
+    }
+    flush();
+    addString(`${text}${separator}${JSON.stringify(key)}:`);
+    addBytes(bytes);
+    [text, separator] = ["", ","];
+  }
+  flush();
+  addString(`${text}}\n`);
 }

@@ -66,21 +66,59 @@ function lowerMinima(minima: Uint32Array, words: Uint32Array, seed: number): num
 
 function signatureFrom(minima: Uint32Array): Uint8Array {
   const signature = new Uint8Array(BINS);
+  known ??= drawAll();
+  const draws = known;
+  let count = 0;
+  for (let bin = 0; bin < BINS; bin++) if (minima[bin] !== EMPTY) fullBins[count++] = bin;
+  // Of few bins the first that would be drawn is found sooner by asking each for its turn.
+  const few = count * count < BINS;
   for (let bin = 0; bin < BINS; bin++) {
     let full = bin;
-    for (let at = bin * BINS; minima[full] === EMPTY; at++) full = drawn[at]!;
+    if (minima[bin] === EMPTY)
+      full = few ? firstOf(draws.turns, bin * BINS, count) : firstDrawn(draws.order, bin * BINS, minima);
     // The bin goes in, so that bins with the same minimum do not agree by chance all at once.
     signature[bin] = mix(minima[full]! + Math.imul(bin, 0x9e3779b1));
   }
   return signature;
 }
 
-/** For each bin all bins in the order in which they are drawn for it, the same for every change. */
-const drawn = new Uint8Array(BINS * BINS);
-for (let bin = 0; bin < BINS; bin++) {
-  const order = new Set<number>();
-  for (let draw = 1; order.size < BINS; draw++) order.add(mix(bin * 0x10001 + draw * 0x9e3779b1) % BINS);
-  drawn.set([...order], bin * BINS);
+/** The bins with a minimum, as many as there are. */
+const fullBins = new Uint8Array(BINS);
+
+function firstDrawn(order: Uint8Array, start: number, minima: Uint32Array): number {
+  let at = start;
+  while (minima[order[at]!] === EMPTY) at++;
+  return order[at]!;
+}
+
+function firstOf(turns: Uint8Array, start: number, count: number): number {
+  let first = 0;
+  let least = BINS;
+  for (let i = 0; i < count; i++) {
+    const turn = turns[start + fullBins[i]!]!;
+    if (turn >= least) continue;
+    least = turn;
+    first = fullBins[i]!;
+  }
+  return first;
+}
+
+/** For each bin all bins in the order in which they are drawn for it, and the turn of each; the same for every change. */
+type Draws = { readonly order: Uint8Array; readonly turns: Uint8Array };
+
+/** `undefined` until a signature is first wanted. */
+let known: Draws | undefined;
+
+function drawAll(): Draws {
+  const order = new Uint8Array(BINS * BINS);
+  const turns = new Uint8Array(BINS * BINS);
+  for (let bin = 0; bin < BINS; bin++) {
+    const drawn = new Set<number>();
+    for (let draw = 1; drawn.size < BINS; draw++) drawn.add(mix(bin * 0x10001 + draw * 0x9e3779b1) % BINS);
+    order.set([...drawn], bin * BINS);
+    for (const [turn, full] of [...drawn].entries()) turns[bin * BINS + full] = turn;
+  }
+  return { order, turns };
 }
 
 /** Takes lines and gives a number for each of their words; runs of words go on across lines. */

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { blobId } from "./blob.ts";
 import type { Example } from "./example.ts";
 import { answerOf, formats } from "./format.ts";
 import { isSameDiff } from "./raw-diff.ts";
-import { blobId, checkRoundTrip } from "./roundtrip.ts";
+import { checkRoundTrip } from "./roundtrip.ts";
 
 const GOOD: Example = {
   message: "m\n",
@@ -40,9 +41,9 @@ test("what one format alone can express is sound", () => {
 });
 
 test("a raw diff answer is held against its diff without reading it again", () => {
-  const patch = checkRoundTrip(GOOD, BLOB);
-  assert.ok(patch.ok);
-  const wanted = { patch: patch.value, diff: GOOD.diff };
+  const result = checkRoundTrip(GOOD, BLOB);
+  assert.ok(result.ok);
+  const wanted = { patch: result.value.patch, diff: GOOD.diff };
   const answer = GOOD.diff.replace(/index .*\n/, "");
   assert.equal(isSameDiff(answer, wanted), true);
   for (const [from, to] of [
@@ -56,9 +57,10 @@ test("a raw diff answer is held against its diff without reading it again", () =
   }
 });
 
-test("a sound example gives its patch", () => {
+test("a sound example gives its patch and what it makes", () => {
   const result = checkRoundTrip(GOOD, BLOB);
-  assert.equal(result.ok && result.value.kind, "modify");
+  assert.ok(result.ok);
+  assert.deepEqual([result.value.patch.kind, result.value.text], ["modify", "b\n"]);
 });
 
 const MODES = "diff --git a/f b/f\nold mode 100644\nnew mode 100755\n";

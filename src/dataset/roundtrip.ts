@@ -2,26 +2,29 @@
 // answer format leads back to the same bytes. A blob's name is git's: the hash of "blob LENGTH\0" and the bytes
 // (git-hash-object).
 
-import { createHash } from "node:crypto";
-import { failure, type Result } from "../base/result.ts";
+import { failure, type Result, success } from "../base/result.ts";
 import { applyPatch } from "../patch/apply.ts";
 import type { Change } from "../patch/create.ts";
 import { type Patch, pathBefore } from "../patch/hunk.ts";
 import { isSafePath } from "../patch/path.ts";
+import { type Algorithm, blobId } from "./blob.ts";
 import type { Example } from "./example.ts";
 import { answerOf, type Format, formats, patchOf } from "./format.ts";
 import { isSameDiff } from "./raw-diff.ts";
 import { requestOf } from "./request.ts";
 
 /** The blob after the commit, as git names it. */
-export type Blob = { readonly oid: string; readonly algorithm: "sha1" | "sha256" };
+export type Blob = { readonly oid: string; readonly algorithm: Algorithm };
+
+/** What a sound example's diff makes of its file, `null` where it deletes it. */
+export type RoundTrip = { readonly patch: Patch; readonly text: string | null };
 
 /**
- * The patch of an example that is sound: its diff gives the commit's blob, at least one format can express it, and
+ * The patch of an example that is sound, and its result: its diff gives the commit's blob, at least one format can express it, and
  * every one that can leads back to the same bytes. `newBlob` is `null` when the commit deletes the file. What one
  * format has no words for is left out, under its reason, where examples are rendered in that format.
  */
-export function checkRoundTrip(example: Example, newBlob: Blob | null): Result<Patch> {
+export function checkRoundTrip(example: Example, newBlob: Blob | null): Result<RoundTrip> {
   const patch = patchOf(example);
   if (!patch.ok) return failure(`parse: ${patch.reason}`);
   if (![patch.value.path, pathBefore(patch.value)].every(isSafePath)) return failure("an unsafe path");
@@ -44,14 +47,7 @@ export function checkRoundTrip(example: Example, newBlob: Blob | null): Result<P
     const wrong = changes.ok ? differs(changes.value, patch.value, result.value) : changes.reason;
     if (wrong !== undefined) return failure(`${format.name}: ${wrong}`);
   }
-  return patch;
-}
-
-/** The object id that git gives to a text. */
-export function blobId(text: string, algorithm: Blob["algorithm"]): string {
-  return createHash(algorithm)
-    .update(`blob ${Buffer.byteLength(text)}\0${text}`)
-    .digest("hex");
+  return success({ patch: patch.value, text: result.value });
 }
 
 function isBlob(text: string | null, blob: Blob | null): boolean {

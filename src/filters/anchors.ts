@@ -4,9 +4,16 @@
 
 /** Literals in lower case, none with a line break; what is found is told by its number in the list. */
 export type Anchors = {
-  /** Calls `found` at the last character of each place; stops when it returns true, and returns whether it did. */
-  find(text: string, found: (literals: readonly number[], at: number) => boolean): boolean;
+  /** Calls `found` at the last character of each place; stops when it returns true, and returns whether it did. Lines that
+   * begin with one of the two characters of `passed` may be passed over: of an ASCII text they are. */
+  find(text: string, found: Found, passed?: string): boolean;
 };
+
+type Found = (literals: readonly number[], at: number) => boolean;
+
+const NEWLINE = 10;
+// The longest UTF-8 form of a UTF-16 code unit.
+const BYTES_PER_UNIT = 3;
 
 /** The columns of the table: one for each character that occurs in a literal, 0 for all others. */
 const COLUMNS = 64;
@@ -18,15 +25,29 @@ export function createAnchors(literals: readonly string[]): Anchors {
   const { table, ends } = sortStates(next, outputs);
   const firstEnd = next.length - ends.length;
   let bytes = Buffer.allocUnsafe(1 << 16);
+  /** Looks at bytes up to a newline or the end, and returns where that is; -1 where it was told to stop. */
+  const findInLine = (start: number, length: number, found: Found): number => {
+    let at = start;
+    for (let state = 0; at < length && bytes[at] !== NEWLINE; at++) {
+      state = table[state * COLUMNS + columns[bytes[at]!]!]!;
+      if (state >= firstEnd && found(ends[state - firstEnd]!, at)) return -1;
+    }
+    return at;
+  };
   return {
-    find: (text, found) => {
-      if (text.length > bytes.length) bytes = Buffer.allocUnsafe(2 * text.length);
-      // One byte a UTF-16 unit, so that places agree. What is not Latin-1 may look like a literal, never hide one.
-      const length = bytes.write(text, 0, "latin1");
-      let state = 0;
+    find: (text, found, passed = "") => {
+      if (BYTES_PER_UNIT * text.length > bytes.length)
+        bytes = Buffer.allocUnsafe(2 * BYTES_PER_UNIT * text.length);
+      let length = bytes.write(text, 0, "utf8");
+      const isAscii = length === text.length;
+      // One byte a UTF-16 unit, so that places agree. What is not Latin-1 may look like a literal, never hide one: it
+      // may look like a newline as well, so that nothing is passed over then.
+      if (!isAscii) length = bytes.write(text, 0, "latin1");
+      const [first, second] = isAscii ? [passed.charCodeAt(0), passed.charCodeAt(1)] : [];
       for (let at = 0; at < length; at++) {
-        state = table[state * COLUMNS + columns[bytes[at]!]!]!;
-        if (state >= firstEnd && found(ends[state - firstEnd]!, at)) return true;
+        if (bytes[at] !== first && bytes[at] !== second) at = findInLine(at, length, found);
+        else while (at < length && bytes[at] !== NEWLINE) at++;
+        if (at < 0) return true;
       }
       return false;
     },

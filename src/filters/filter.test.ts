@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { plantSecrets } from "../../test/planted.ts";
 import { defaultsOf } from "../base/options.ts";
-import { createFilter, type FilterOptions, filterNames, filterOptions } from "./filter.ts";
-import type { ChangeFacts, CommitFacts } from "./verdict.ts";
+import { createFilter } from "./filter.ts";
+import { type FilterOptions, filterOptions } from "./options.ts";
+import { type ChangeFacts, type CommitFacts, filterNames } from "./verdict.ts";
 
 const commit: CommitFacts = {
   hash: "1".repeat(40),

@@ -62,16 +62,14 @@ const presetRule: SecretRule = {
 
 const rules: readonly SecretRule[] = [presetRule, ...secretRules];
 const anchors = rules.flatMap((rule, number) => rule.anchors.map((literal) => ({ literal, number })));
+const finder = createAnchors(anchors.map(({ literal }) => literal));
 
 /** A scanner that remembers which contents it has seen to be free of secrets. */
 export function createScanner(): Scanner {
-  const finder = createAnchors(anchors.map(({ literal }) => literal));
-  const find = (text: string, skip: (text: string, start: number) => boolean, prefix: number) =>
-    findSecret(finder, { text, skip, prefix });
   const clean = createIdSet();
   let last: { readonly hash: string; readonly found: string | undefined } | undefined;
   const inMessage = ({ hash, message }: CommitFacts) => {
-    if (last?.hash !== hash) last = { hash, found: find(message, never, 0) };
+    if (last?.hash !== hash) last = { hash, found: findSecret({ text: message, passed: "", prefix: 0 }) };
     return last.found;
   };
   return {
@@ -79,9 +77,9 @@ export function createScanner(): Scanner {
       const message = inMessage(commit);
       if (message !== undefined) return verdict(message, "message");
       const isClean = old === null || clean.has(oldOid);
-      const change = find(diff, isClean ? isNotAdded : never, 1);
+      const change = findSecret({ text: diff, passed: isClean ? NOT_ADDED : "", prefix: 1 });
       if (change !== undefined) return verdict(change, "diff");
-      const before = isClean ? undefined : find(old, never, 0);
+      const before = isClean ? undefined : findSecret({ text: old, passed: "", prefix: 0 });
       if (before !== undefined) return verdict(before, "old content");
       clean.add(oldOid);
       clean.add(newOid);
@@ -94,37 +92,30 @@ function verdict(kind: string, place: string): Verdict {
   return { reason: "secret", detail: `${kind} in the ${place}` };
 }
 
-const never = () => false;
-
 /** Of a diff whose old content is free of secrets only the added lines can bring one, and its header. */
-function isNotAdded(text: string, start: number): boolean {
-  return text[start] === " " || text[start] === "-";
-}
+const NOT_ADDED = " -";
 
 type Search = {
   readonly text: string;
-  /** Tells lines that need not be looked at by where they start. */
-  readonly skip: (text: string, start: number) => boolean;
+  /** Lines that begin with one of these characters need not be looked at. */
+  readonly passed: string;
   /** How many characters of each line are a diff's sign. */
   readonly prefix: number;
 };
 
 /** The name of the first rule that holds for a line. */
-function findSecret(
-  finder: ReturnType<typeof createAnchors>,
-  { text, skip, prefix }: Search,
-): string | undefined {
+function findSecret({ text, passed, prefix }: Search): string | undefined {
   let [start, end, line] = [-1, -1, ""];
   let asked = new Set<number>();
   let name: string | undefined;
-  finder.find(text, (literals, at) => {
+  const found = (literals: readonly number[], at: number) => {
     if (at >= end) {
       start = text.lastIndexOf("\n", at) + 1;
       end = text.indexOf("\n", at);
       if (end < 0) end = text.length;
       line = "";
       asked = new Set();
-      if (skip(text, start)) return false;
+      if (passed.includes(text[start]!)) return false;
       line = text.slice(start + prefix, end);
     }
     if (line === "") return false;
@@ -135,7 +126,8 @@ function findSecret(
       if (rules[number]!.holds(line)) name = rules[number]!.name;
     }
     return name !== undefined;
-  });
+  };
+  finder.find(text, found, passed);
   return name;
 }
 

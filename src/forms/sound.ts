@@ -2,8 +2,9 @@
 // `git log --stat`, so that long names are cut (`.../x.js`), renames show `{a => b}` or only their new name, names with
 // spaces lose their beginning, and binary files have pairs too (docs/formats.md).
 
+import { blobId } from "../dataset/blob.ts";
 import type { Example } from "../dataset/example.ts";
-import { blobId, checkRoundTrip } from "../dataset/roundtrip.ts";
+import { checkRoundTrip } from "../dataset/roundtrip.ts";
 import { applyPatch } from "../patch/apply.ts";
 import { type Patch, pathBefore } from "../patch/hunk.ts";
 import { parsePatch } from "../patch/parse.ts";

@@ -19,8 +19,8 @@ export type Joined = Extract<LogEntry, { kind: "commit" }> | JoinedChange;
 export type Found = Contents | { readonly drop: Drop };
 
 export type Contents = {
-  /** The content before; `null` for a creation. */
-  readonly old: Buffer | null;
+  /** The content before; `null` for a creation, and "kept" for one that was not fetched because whoever judges has it. */
+  readonly old: Buffer | null | "kept";
   /** The change's section, beside it. */
   readonly section: Buffer;
 };
@@ -62,13 +62,20 @@ export async function* batchesOf(
 /** A batch with what was found; all contents and sections that were kept lie in `slab`. */
 export type JoinedBatch = { readonly entries: readonly Joined[]; readonly slab: ArrayBuffer };
 
+type Sources = {
+  readonly reader: BlobReader;
+  readonly slabs: Slabs;
+  /** Ids of contents that need not be fetched; those that batches bring are added. */
+  readonly kept?: Set<string> | undefined;
+};
+
+/** `fetched` has every content fetched. */
+export type Joiner = (batch: readonly LogEntry[], fetched?: boolean) => Promise<JoinedBatch>;
+
 /** Joins every change of a batch with what `reader` has for it; batches may be joined side by side. */
-export function createJoiner(
-  { reader, slabs }: { readonly reader: BlobReader; readonly slabs: Slabs },
-  rules: JoinRules,
-): (batch: readonly LogEntry[]) => Promise<JoinedBatch> {
+export function createJoiner({ reader, slabs, kept }: Sources, rules: JoinRules): Joiner {
   const large = createLargePaths();
-  return async (batch) => {
+  return async (batch, fetched = false) => {
     const room = createRoom(slabs);
     const ask = async (tasks: readonly Task[]) => {
       const answers = (
@@ -82,12 +89,16 @@ export function createJoiner(
     const tasks = batch.map((entry) => (entry.kind === "commit" ? null : beginTask(entry, rules)));
     const open = tasks.filter((task) => task !== null && task.drop === undefined) as Task[];
     for (const task of open) {
-      task.section = keepSection(task.entry.change, room);
-      task.questions = questionsOf(task.entry.change, rules, large);
+      const { change } = task.entry;
+      task.section = keepSection(change, room);
+      task.isKept = !fetched && kept !== undefined && isKept(change, kept);
+      if (!task.isKept) task.questions = questionsOf(change, rules, large);
+      if (willBeKept(change, large)) kept?.add(change.newOid);
     }
     await ask(open);
     for (const task of open) {
       task.drop = dropBySize(task, rules);
+      if (task.drop !== undefined) kept?.delete(task.entry.change.newOid);
       large.note(task);
     }
     // What was too large before and is not any more.
@@ -107,19 +118,29 @@ type Task = {
   drop: Drop | undefined;
   /** Where its section lies. */
   section: number;
+  isKept: boolean;
   questions: readonly Question[];
   answers: readonly Answer[];
 };
 
 function beginTask(entry: ChangeEntry, rules: JoinRules): Task {
   const drop = rules.dropByRecord(entry.change, entry.commit);
-  return { entry, drop, section: 0, questions: [], answers: [] };
+  return { entry, drop, section: 0, isKept: false, questions: [], answers: [] };
 }
 
 function keepSection({ section }: Change, room: Room): number {
   const at = room.reserve(section!.length);
   section!.copy(room.bytes(), at);
   return at;
+}
+
+function isKept({ binary, oldOid }: Change, kept: ReadonlySet<string>): boolean {
+  return !binary && kept.has(oldOid);
+}
+
+/** Whoever judges a change has its new content then. */
+function willBeKept(change: Change, large: LargePaths): boolean {
+  return !change.binary && exists(change.newOid) && !large.has(change);
 }
 
 /** Of what git calls binary only the sizes are asked: they tell binary from too large to look at. */
@@ -162,14 +183,18 @@ function dropBySize({ entry: { change }, answers }: Task, rules: JoinRules): Dro
 
 function join(entry: LogEntry, task: Task | null, slab: ArrayBuffer): Joined {
   if (entry.kind === "commit" || task === null) return entry as Joined;
-  const { drop, section, answers } = task;
+  const { drop, section } = task;
   if (drop !== undefined) return { ...entry, found: { drop } };
-  const [old] = answers;
   const found = {
-    old: old === undefined ? null : Buffer.from(slab, old.at!, old.size),
+    old: oldOf(task, slab),
     section: Buffer.from(slab, section, entry.change.section!.length),
   };
   return { ...entry, found };
+}
+
+function oldOf({ isKept, answers: [old] }: Task, slab: ArrayBuffer): Contents["old"] {
+  if (isKept) return "kept";
+  return old === undefined ? null : Buffer.from(slab, old.at!, old.size);
 }
 
 /** False for the id of nothing, all zeros: before a creation, after a deletion. */

@@ -2,25 +2,29 @@
 // named reason. Reads and judges, several batches at a time; writes nothing, and does not choose the commits.
 
 import type { Example } from "../dataset/example.ts";
-import { type CommitFacts, createFilter, type Filter, type RepositoryRules } from "../filters/filter.ts";
+import type { RepositoryRules } from "../filters/options.ts";
+import { createRecordFilter, type RecordFilter } from "../filters/record.ts";
+import type { CommitFacts } from "../filters/verdict.ts";
 import { openBlobs } from "./blobs.ts";
-import type { Change, LogCommit, LogEntry } from "./change.ts";
+import type { Change, LogCommit } from "./change.ts";
 import {
   batchesOf,
   createJoiner,
   exists,
   type Joined,
   type JoinedBatch,
+  type Joiner,
   type JoinRules,
 } from "./contents.ts";
 import { streamsFor } from "./deal.ts";
 import type { CommitEntry, DroppedEntry, Entry } from "./entry.ts";
-import type { Case, JudgedCommit } from "./judge.ts";
-import { type Judges, openJudges } from "./judging.ts";
+import type { JudgedCommit } from "./judge.ts";
+import { type EarlyThreads, type Judges, openJudges } from "./judging.ts";
 import { readLog } from "./log.ts";
 import { type HistoryOptions, logOptionsOf, selectionOf } from "./options.ts";
 import { listCommits } from "./order.ts";
 import { type DropReason, dropByRecord } from "./reasons.ts";
+import type { AskedCase, JudgedBatch } from "./request.ts";
 import { readRules } from "./rules.ts";
 import { explainFailure, openShadow, type Shadow } from "./shadow.ts";
 import { createSlabs } from "./slabs.ts";
@@ -46,6 +50,8 @@ export type Harvest = {
   readonly commits: readonly string[];
   readonly options: HistoryOptions;
   readonly rules: RepositoryRules;
+  /** Threads that judge, if some were started already. */
+  readonly early?: EarlyThreads | undefined;
 };
 
 /** Yields every record of the repository in or above `repository`, oldest first, and returns the counts; throws a
@@ -85,7 +91,7 @@ const BATCHES_READ = 2;
 /** The entries of commits, in the order given, through a shadow that the caller made and disposes of. The lines among
  * them are valid until the next ones are taken. */
 export async function* harvestCommits(
-  { shadow, commits, options, rules }: Harvest,
+  { shadow, commits, options, rules, early }: Harvest,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly Entry[], void> {
   const slabs = createSlabs();
@@ -95,17 +101,18 @@ export async function* harvestCommits(
     slabs,
     commits: commits.length,
     jobs: options.jobs,
+    early,
   });
   const log = { ...logOptionsOf(options, signal), streams: streamsFor(commits.length, judges.width) };
-  const byRecord = joinRules(options, shadow, createFilter(options, rules));
-  const join = createJoiner({ reader, slabs }, byRecord);
-  const work = async (batch: readonly LogEntry[]) => judgeBatch(await join(batch), judges);
+  const byRecord = joinRules(options, shadow, createRecordFilter(options, rules));
+  const join = createJoiner({ reader, slabs, kept: judges.kept }, byRecord);
+  const work = inOrder(join, (joined) => judgeBatch(joined, { join, judges }));
   const pending: Promise<EntryBatch>[] = [];
   const seen = commitCheck(commits);
   const finish = async function* () {
     const { entries, lines } = await pending.shift()!;
     yield entries;
-    slabs.give(lines.buffer as ArrayBuffer);
+    for (const { buffer } of lines) slabs.give(buffer as ArrayBuffer);
   };
   try {
     for await (const batch of batchesOf(readLog(shadow, commits, log), byRecord)) {
@@ -121,6 +128,19 @@ export async function* harvestCommits(
   } finally {
     await Promise.all([reader.dispose(), judges.dispose()]);
   }
+}
+
+/** Begins the second step of each batch after that of the one before, however long the first ones take: what one batch
+ * brings is kept for the next. */
+function inOrder<A, B, C>(first: (batch: A) => Promise<B>, second: (joined: B) => Promise<C>) {
+  let turn: Promise<unknown> = Promise.resolve();
+  return (batch: A): Promise<C> => {
+    const begun = first(batch);
+    begun.catch(() => {});
+    const joined = turn.then(() => begun);
+    turn = joined.catch(() => {});
+    return joined.then(second);
+  };
 }
 
 /** That git shows the commits that were asked for, and in that order. */
@@ -139,7 +159,7 @@ function commitCheck(commits: readonly string[]) {
   };
 }
 
-function joinRules(options: HistoryOptions, shadow: Shadow, filter: Filter): JoinRules {
+function joinRules(options: HistoryOptions, shadow: Shadow, filter: RecordFilter): JoinRules {
   // Of a commit whose message is text: the rules of the record ask first.
   const facts = new WeakMap<LogCommit, CommitFacts>();
   const byFilter = (change: Change, commit: LogCommit) => {
@@ -160,30 +180,47 @@ function factsOf(commit: LogCommit): CommitFacts {
   return { hash, message: message!, author, mail, time, merge: parents.length > 1 };
 }
 
-type EntryBatch = { readonly entries: readonly Entry[]; readonly lines: Uint8Array };
+/** `lines` are the buffers in which the lines of entries lie. */
+type EntryBatch = { readonly entries: readonly Entry[]; readonly lines: readonly Uint8Array[] };
 
-async function judgeBatch({ entries, slab }: JoinedBatch, judges: Judges): Promise<EntryBatch> {
-  const { lines, outcomes } = await judges.judge(toCases(entries), slab);
+type Judging = { readonly join: Joiner; readonly judges: Judges };
+
+async function judgeBatch({ entries, slab }: JoinedBatch, judging: Judging): Promise<EntryBatch> {
+  const batch = await judging.judges.judge(toCases(entries), slab);
+  const found = toEntries(entries, batch);
+  const lost = entries.filter((_, i) => found[i] === undefined);
+  const whole = lost.length === 0 ? NOTHING : await judgeBatch(await judging.join(lost, true), judging);
+  const rest = whole.entries.values();
+  return {
+    entries: found.map((entry) => entry ?? rest.next().value!),
+    lines: [batch.lines, ...whole.lines],
+  };
+}
+
+const NOTHING: EntryBatch = { entries: [], lines: [] };
+
+/** The entries in their order, `undefined` where an old content was lost. */
+function toEntries(joined: readonly Joined[], { lines, outcomes }: JudgedBatch): (Entry | undefined)[] {
   let judged = 0;
   let at = 0;
-  const toEntry = (entry: Joined): Entry => {
+  return joined.map((entry) => {
     const { hash, parents } = entry.commit;
     if (entry.kind === "commit") {
       return { type: "commit", commit: hash, merge: parents.length > 1, records: entry.changes };
     }
     const path = entry.change.oldPath.toString("utf8");
     const outcome = "drop" in entry.found ? entry.found : outcomes[judged++]!;
+    if (outcome === "lost") return undefined;
     if ("drop" in outcome) return { type: "dropped", commit: hash, path, ...outcome.drop };
     const line = lines.subarray(at, at + outcome.size);
     at += outcome.size;
     const oldOid = exists(entry.change.oldOid) ? entry.change.oldOid : null;
     return { type: "line", commit: hash, path, oldOid, print: outcome.print, line };
-  };
-  return { entries: entries.map(toEntry), lines };
+  });
 }
 
 /** The records that must be looked at. Those of one commit share its facts. */
-function toCases(joined: readonly Joined[]): Case[] {
+function toCases(joined: readonly Joined[]): AskedCase[] {
   const commits = new Map<LogCommit, JudgedCommit>();
   return joined.flatMap((entry) => {
     if (entry.kind === "commit" || "drop" in entry.found) return [];

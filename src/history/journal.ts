@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { createLineBuffer } from "../dataset/line-buffer.ts";
 import { splitOptions } from "../dataset/split.ts";
-import type { RepositoryRules } from "../filters/filter.ts";
+import type { RepositoryRules } from "../filters/options.ts";
 import { type BlockFile, openBlocks } from "./blocks.ts";
 import { decodeEntries, type Entry, encodeEntry } from "./entry.ts";
 import type { HistoryOptions } from "./options.ts";

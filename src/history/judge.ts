@@ -1,11 +1,12 @@
 // Judges one changed file: an example whose answer was applied and compared with git's own new content, or the one
 // reason why it is none. A pure function of the record, its old content and the filter: it may run in any thread.
 
-import { isUtf8 } from "node:buffer";
-import { createHash } from "node:crypto";
+import { isAscii, isUtf8 } from "node:buffer";
+import { blobName } from "../dataset/blob.ts";
 import type { Example } from "../dataset/example.ts";
 import { checkRoundTrip } from "../dataset/roundtrip.ts";
-import type { CommitFacts, Filter } from "../filters/filter.ts";
+import type { Filter } from "../filters/filter.ts";
+import type { CommitFacts } from "../filters/verdict.ts";
 import { repairHeadings } from "./heading.ts";
 import type { Drop } from "./reasons.ts";
 
@@ -24,10 +25,12 @@ export type Case = {
   readonly section: Buffer;
 };
 
-/** An example with the bytes that its texts were decoded from, or the reason why it is none. */
-export type Outcome =
+/** An example with the bytes that its texts were decoded from, or the reason why it is none; either way with the content
+ * that the commit has, where it was proved. */
+export type Outcome = (
   | { readonly example: Example; readonly texts: { readonly old: Buffer | null; readonly diff: Buffer } }
-  | { readonly drop: Drop };
+  | { readonly drop: Drop }
+) & { readonly after?: string | null };
 
 /** What becomes of a record. */
 export function judge({ commit, path, oldOid, newOid, old, section }: Case, filter: Filter): Outcome {
@@ -35,11 +38,11 @@ export function judge({ commit, path, oldOid, newOid, old, section }: Case, filt
   if (old !== null && !isUtf8(old)) return { drop: { reason: "undecodable", detail: "old content" } };
   const text = isUtf8(section) ? section : repairHeadings(section);
   if (text !== section && !isUtf8(text)) return { drop: { reason: "undecodable", detail: "diff" } };
-  const diff = text.toString("utf8");
+  const diff = decode(text);
   const example: Example = {
     message: commit.message,
     path,
-    old: old === null ? null : old.toString("utf8"),
+    old: old === null ? null : decode(old),
     diff,
     commit: commit.hash,
     parent: commit.parent,
@@ -49,7 +52,7 @@ export function judge({ commit, path, oldOid, newOid, old, section }: Case, filt
   };
   const algorithm = oldOid.length === 64 ? "sha256" : "sha1";
   // Only a new content proves the old one; where there is none, the old one must be what its name says.
-  if (newOid === null && old !== null && nameOf(old, algorithm) !== oldOid) {
+  if (newOid === null && old !== null && blobName(old, algorithm) !== oldOid) {
     return {
       drop: { reason: "round-trip", detail: "blob: the old content is not the one that the commit names" },
     };
@@ -58,12 +61,13 @@ export function judge({ commit, path, oldOid, newOid, old, section }: Case, filt
   if (!result.ok) return { drop: { reason: "round-trip", detail: result.reason } };
   const facts = { path, old: example.old, diff, oldOid, newOid: newOid ?? NOTHING.slice(0, oldOid.length) };
   const drop = filter.byContent(commit, facts);
-  return drop === undefined ? { example, texts: { old, diff: text } } : { drop };
+  const after = result.value.text;
+  return drop === undefined ? { example, texts: { old, diff: text }, after } : { drop, after };
 }
 
-/** git's own name of a content (git-hash-object). */
-export function nameOf(bytes: Buffer, algorithm: "sha1" | "sha256"): string {
-  return createHash(algorithm).update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+/** Text of valid UTF-8. Most of it is ASCII, which is found and copied faster than it is decoded. */
+function decode(bytes: Buffer): string {
+  return bytes.toString(isAscii(bytes) ? "latin1" : "utf8");
 }
 
 // Where git looks for a NUL to tell binary from text (buffer_is_binary in xdiff-interface.c).

@@ -1,29 +1,31 @@
 // A thread that judges what it is sent, batch by batch; started by judging.ts.
 
-import { parentPort, workerData } from "node:worker_threads";
-import { createFilter } from "../filters/filter.ts";
-import type { Case } from "./judge.ts";
-import { type Answer, createBatchJudge, type FilterSource, type JudgeRequest } from "./judging.ts";
+import { parentPort } from "node:worker_threads";
+import { createBatchJudge } from "./batch.ts";
+import type { Answer, AskedCase, FilterSource, JudgeRequest } from "./request.ts";
 
-type SentCase = Omit<Case, "old" | "section"> & {
-  readonly old: Uint8Array | null;
+type SentCase = Omit<AskedCase, "old" | "section"> & {
+  readonly old: Uint8Array | null | "kept";
   readonly section: Uint8Array;
 };
 
 type SentRequest = Omit<JudgeRequest, "cases"> & { readonly cases: readonly SentCase[] };
 
-const { options, rules } = workerData as FilterSource;
-const judgeBatch = createBatchJudge(createFilter(options, rules));
+// It starts before it is known by what rules to judge: they come first.
+parentPort!.once("message", (source: FilterSource) => {
+  const judgeBatch = createBatchJudge(source);
+  parentPort!.on("message", (request: SentRequest) => answer(request, judgeBatch));
+});
 
-parentPort!.on("message", ({ cases, slab, out }: SentRequest) => {
+function answer({ cases, slab, out }: SentRequest, judgeBatch: ReturnType<typeof createBatchJudge>): void {
   const received = cases.map((one) => ({
     ...one,
-    old: one.old && asBuffer(one.old),
+    old: one.old instanceof Uint8Array ? asBuffer(one.old) : one.old,
     section: asBuffer(one.section),
   }));
-  const answer: Answer = { ...judgeBatch({ cases: received, slab, out }), slab };
-  parentPort!.postMessage(answer, [answer.lines.buffer as ArrayBuffer, slab]);
-});
+  const batch: Answer = { ...judgeBatch({ cases: received, slab, out }), slab };
+  parentPort!.postMessage(batch, [batch.lines.buffer as ArrayBuffer, slab]);
+}
 
 /** Buffers arrive as plain arrays of bytes. */
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { awkwardSteps } from "../../test/awkward.ts";
 import { collect, makeRepository, withFolder } from "../../test/repository.ts";
 import { defaultsOf } from "../base/options.ts";
-import { filterOptions } from "../filters/filter.ts";
+import { filterOptions } from "../filters/options.ts";
 import type { Case } from "./judge.ts";
 import { openJudges } from "./judging.ts";
 import { createSlabs } from "./slabs.ts";
@@ -25,7 +25,10 @@ test("one thread, two and none give the same events", async () => {
   });
 });
 
-const source = { options: defaultsOf(filterOptions), rules: { ignore: "", attributes: "" } };
+const source = {
+  options: { ...defaultsOf(filterOptions), max_file_bytes: 65536 },
+  rules: { ignore: "", attributes: "" },
+};
 const commit = { hash: "1", parent: null, message: "m", author: "a", mail: "", time: 1, merge: false };
 
 /** A creation of a file with one line. */

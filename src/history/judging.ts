@@ -3,57 +3,19 @@
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { type Fingerprint, fingerprintOf } from "../dataset/fingerprint.ts";
-import { createLineBuffer } from "../dataset/line-buffer.ts";
-import { createFilter, type Filter, type FilterOptions, type RepositoryRules } from "../filters/filter.ts";
-import { type Case, judge } from "./judge.ts";
-import type { Drop } from "./reasons.ts";
+import type { Answer, AskedCase, FilterSource, JudgedBatch, JudgeRequest, KeepingBatch } from "./request.ts";
 import type { Slabs } from "./slabs.ts";
-
-/** What became of one case: a line of `size` bytes and what the division compares of it, or no example. */
-export type Judged = { readonly size: number; readonly print: Fingerprint } | { readonly drop: Drop };
-
-/** `lines` are those of the examples, one after another. */
-export type JudgedBatch = { readonly lines: Uint8Array; readonly outcomes: readonly Judged[] };
-
-/** What a thread needs to make its own filter. */
-export type FilterSource = { readonly options: FilterOptions; readonly rules: RepositoryRules };
-
-/** Cases whose contents all lie in `slab`, and a buffer for the lines, of which another is made if it is too small. */
-export type JudgeRequest = {
-  readonly cases: readonly Case[];
-  readonly slab: ArrayBuffer;
-  readonly out: ArrayBuffer;
-};
 
 export type Judges = {
   /** Batches that are judged at the same time. */
   readonly width: number;
+  /** Ids of contents that are kept for cases to come, or will be when the cases before them are judged, as far as is known;
+   * whoever gives cases adds their new ones. Several threads keep none: each judges other cases. */
+  readonly kept: Set<string> | undefined;
   /** `slab` is given back to whoever keeps the slabs, and `out` is where the lines are, unless they are elsewhere. */
-  judge(cases: readonly Case[], slab: ArrayBuffer): Promise<JudgedBatch>;
+  judge(cases: readonly AskedCase[], slab: ArrayBuffer): Promise<JudgedBatch>;
   dispose(): Promise<void>;
 };
-
-/** Judges a batch in this thread. */
-export function createBatchJudge(filter: Filter): (request: JudgeRequest) => JudgedBatch {
-  const buffer = createLineBuffer();
-  return ({ cases, out }) => {
-    const outcomes = cases.map((one): Judged => {
-      const outcome = judge(one, filter);
-      if ("drop" in outcome) return outcome;
-      const { example, texts } = outcome;
-      return { size: buffer.add(example, texts), print: fingerprintOf(example, texts.diff) };
-    });
-    const taken = buffer.take();
-    const lines = new Uint8Array(
-      taken.length <= out.byteLength ? out : new ArrayBuffer(taken.length),
-      0,
-      taken.length,
-    );
-    lines.set(taken);
-    return { lines, outcomes };
-  };
-}
 
 // A thread takes a fraction of a second to start, which a short history does not earn back.
 const COMMITS_WORTH_THREADS = 1000;
@@ -66,44 +28,92 @@ export type JudgesOptions = {
   readonly commits: number;
   /** How many threads beside this one; `null` for as many as are worth it. */
   readonly jobs: number | null;
+  /** Threads that were started before all this was known. */
+  readonly early?: EarlyThreads | undefined;
 };
 
-export function openJudges({ source, slabs, commits, jobs }: JudgesOptions): Judges {
-  const threads = jobs ?? threadsFor(commits);
-  if (threads > 0) return openThreads({ source, slabs }, threads);
-  const judgeBatch = createBatchJudge(createFilter(source.options, source.rules));
+export function openJudges({ source, slabs, commits, jobs, early }: JudgesOptions): Judges {
+  const threads = jobs ?? (commits < COMMITS_WORTH_THREADS ? 0 : mostThreads());
+  if (threads > 0) return openThreads({ source, slabs, early }, threads);
+  const loaded = import("./batch.ts").then(({ createBatchJudge }) => createBatchJudge(source));
+  const outs = createOuts(slabs);
+  const kept = new Set<string>();
   return {
     width: 1,
+    kept,
     async judge(cases, slab) {
-      const batch = judgeBatch({ cases, slab, out: slabs.take(slab.byteLength) });
+      const judgeBatch = await loaded;
+      const batch = judgeBatch({ cases, slab, out: outs.take(slab) });
       slabs.give(slab);
+      outs.note(batch);
+      forget(kept, cases, batch);
       return batch;
     },
     dispose: async () => {},
   };
 }
 
-function threadsFor(commits: number): number {
-  if (commits < COMMITS_WORTH_THREADS) return 0;
+function mostThreads(): number {
   return Math.max(1, Math.min(MOST_THREADS, Math.floor(availableParallelism() / 2)));
 }
 
-/** What a thread answers: the batch, and the buffer that its cases came in. */
-export type Answer = JudgedBatch & { readonly slab: ArrayBuffer };
+/** Threads that start while it is still found out what there is to judge. */
+export type EarlyThreads = {
+  /** One of them, if one is left; whoever takes it ends it. */
+  take(): Thread | undefined;
+  /** Ends those that nobody took. */
+  end(): Promise<void>;
+};
+
+/** Starts as many threads as a long history is worth; `jobs` as in `JudgesOptions`. */
+export function startEarly(jobs: number | null): EarlyThreads {
+  const threads = Array.from({ length: jobs ?? mostThreads() }, startThread);
+  return {
+    take: () => threads.shift(),
+    async end() {
+      await Promise.all(threads.splice(0).map((thread) => thread.end()));
+    },
+  };
+}
+
+/** Takes off what is kept no more, or never was. */
+function forget(kept: Set<string>, cases: readonly AskedCase[], { gone, outcomes }: KeepingBatch): void {
+  for (const oid of gone) kept.delete(oid);
+  for (const [i, outcome] of outcomes.entries()) if (outcome === "lost") kept.delete(cases[i]!.oldOid);
+}
+
+const SHRINK = 0.75;
+
+/** Buffers for lines, which hold old contents that the slab with the cases need not have. */
+function createOuts(slabs: Slabs) {
+  let expected = 0;
+  return {
+    take: (slab: ArrayBuffer) => slabs.take(Math.max(slab.byteLength, expected)),
+    note({ lines }: JudgedBatch): void {
+      expected = Math.max(lines.length, SHRINK * expected);
+    },
+  };
+}
 
 type Waiting = { resolve(answer: Answer): void; reject(error: unknown): void };
 
-type Shared = Pick<JudgesOptions, "source" | "slabs">;
+type Shared = Pick<JudgesOptions, "source" | "slabs" | "early">;
 
-function openThreads({ source, slabs }: Shared, count: number): Judges {
-  const threads = Array.from({ length: count }, () => startThread(source));
+function openThreads({ source, slabs, early }: Shared, count: number): Judges {
+  const threads = Array.from({ length: count }, () => early?.take() ?? startThread());
+  for (const thread of threads) thread.begin(source);
+  const outs = createOuts(slabs);
+  const kept = count === 1 ? new Set<string>() : undefined;
   let next = 0;
   return {
     width: count,
+    kept,
     async judge(cases, slab) {
       const thread = threads[next++ % count]!;
-      const { slab: back, ...batch } = await thread.judge({ cases, slab, out: slabs.take(slab.byteLength) });
+      const { slab: back, ...batch } = await thread.judge({ cases, slab, out: outs.take(slab) });
       slabs.give(back);
+      outs.note(batch);
+      if (kept !== undefined) forget(kept, cases, batch);
       return batch;
     },
     dispose: async () => {
@@ -112,11 +122,12 @@ function openThreads({ source, slabs }: Shared, count: number): Judges {
   };
 }
 
-// Texts die young, and a small nursery is swept before they pile up: some 40 MB less, in the same time.
-const LIMITS = { maxYoungGenerationSizeMb: 8 };
+// Texts die young, and a small nursery is swept before they pile up: some 40 MB less than the usual one. Half of this
+// would save 8 MB more and take three hundredths longer.
+const LIMITS = { maxYoungGenerationSizeMb: 16 };
 
-function newWorker(workerData: FilterSource): Worker {
-  const options = { workerData, resourceLimits: LIMITS };
+function newWorker(): Worker {
+  const options = { resourceLimits: LIMITS };
   if (!import.meta.url.endsWith(".ts"))
     return new Worker(new URL("./judging-thread.js", import.meta.url), options);
   // From source, while developing: a thread does not have the loader of the main one.
@@ -126,8 +137,10 @@ function newWorker(workerData: FilterSource): Worker {
   return new Worker(code, { ...options, eval: true });
 }
 
-function startThread(source: FilterSource) {
-  const worker = newWorker(source);
+type Thread = ReturnType<typeof startThread>;
+
+function startThread() {
+  const worker = newWorker();
   const waiting: Waiting[] = [];
   const fail = (error: unknown) => {
     for (const { reject } of waiting.splice(0)) reject(error);
@@ -136,6 +149,8 @@ function startThread(source: FilterSource) {
   worker.on("error", fail);
   worker.on("exit", (code) => fail(new Error(`Expected a thread to judge, found its end with code ${code}`)));
   return {
+    /** Comes before the first request. */
+    begin: (source: FilterSource) => worker.postMessage(source),
     judge: (request: JudgeRequest) =>
       new Promise<Answer>((resolve, reject) => {
         waiting.push({ resolve, reject });

@@ -66,6 +66,9 @@ export async function* readLog(
   );
 }
 
+// One stream of several goes on while others are read.
+const BYTES_AHEAD_OF_TURN = 1 << 21;
+
 type Hand = {
   readonly shadow: Shadow;
   readonly commits: readonly string[];
@@ -86,7 +89,8 @@ async function* readHand(
   const hashLength = shadow.algorithm === "sha256" ? 64 : 40;
   const parser = createLogParser({ hashLength, maxSectionBytes: options.maxSectionBytes });
   try {
-    yield* readAhead(child, parser, { check });
+    const ahead = (options.streams ?? 1) > 1 ? { mostBytes: BYTES_AHEAD_OF_TURN } : {};
+    yield* readAhead(child, parser, { check, ...ahead });
   } finally {
     child.kill();
     await child.done.catch(() => {});

@@ -4,7 +4,7 @@
 import { parseDate } from "../base/dates.ts";
 import type { OptionTable, Values } from "../base/options.ts";
 import { splitOptions } from "../dataset/split.ts";
-import { filterOptions } from "../filters/filter.ts";
+import { filterOptions } from "../filters/options.ts";
 import type { LogOptions } from "./log.ts";
 import type { Selection } from "./order.ts";
 

@@ -7,7 +7,8 @@ import { describeWalkFailure } from "./order.ts";
 import type { LogParser } from "./parser.ts";
 import { letGo } from "./slabs.ts";
 
-const MOST_BYTES_AHEAD = 1 << 21;
+/** What is read ahead of one who takes it all the time; more would only wait in memory. */
+const BYTES_AHEAD = 1 << 18;
 const SILENCE_MS = 3000;
 // git writes four kilobytes at a time, and to read each as it comes costs nearly as much as to parse it. A pipe holds
 // 64 kilobytes or more, which git seldom fills in this time.
@@ -25,7 +26,11 @@ type Ahead = {
   end: { readonly error?: unknown } | undefined;
 };
 
-type Watch = { readonly check: (begun: number) => Promise<void>; readonly silenceMs?: number };
+type Watch = {
+  readonly check: (begun: number) => Promise<void>;
+  readonly silenceMs?: number;
+  readonly mostBytes?: number;
+};
 
 /**
  * What a parser makes of git's output. `check` is asked whenever git is silent for long, and may refuse to wait; it is
@@ -34,7 +39,7 @@ type Watch = { readonly check: (begun: number) => Promise<void>; readonly silenc
 export async function* readAhead(
   { stdout, done }: GitStream,
   parser: LogParser,
-  { check, silenceMs = SILENCE_MS }: Watch,
+  { check, silenceMs = SILENCE_MS, mostBytes = BYTES_AHEAD }: Watch,
 ): AsyncGenerator<readonly LogEntry[]> {
   const ahead: Ahead = { entries: [], bytes: 0, begun: 0, end: undefined };
   let wake = () => {};
@@ -43,7 +48,7 @@ export async function* readAhead(
     wake();
   };
   // Of a change that is larger than that nobody can take anything yet.
-  const isFull = () => ahead.entries.length > 0 && ahead.bytes >= MOST_BYTES_AHEAD;
+  const isFull = () => ahead.entries.length > 0 && ahead.bytes >= mostBytes;
   const flow = () => {
     if (!isFull()) stdout.resume();
   };

@@ -3,11 +3,11 @@
 
 import { isUtf8 } from "node:buffer";
 import { UserError } from "../base/errors.ts";
+import { blobName } from "../dataset/blob.ts";
 import { createLineBuffer, type LineBuffer } from "../dataset/line-buffer.ts";
 import { type BlobReader, openBlobs } from "./blobs.ts";
 import { aroundOld, type Entry, type LineEntry } from "./entry.ts";
 import type { Harvest } from "./harvest.ts";
-import { nameOf } from "./judge.ts";
 import { createRoom, createSlabs, type Room } from "./slabs.ts";
 
 // Contents of so many entries are in memory at once.
@@ -86,7 +86,8 @@ function addWhole(
     return;
   }
   const old = contents.get(oldOid)!;
-  if (nameOf(old, oldOid.length === 64 ? "sha256" : "sha1") !== oldOid || !isUtf8(old)) throw refusal(oldOid);
+  if (blobName(old, oldOid.length === 64 ? "sha256" : "sha1") !== oldOid || !isUtf8(old))
+    throw refusal(oldOid);
   const { before, behind } = aroundOld(line);
   buffer.addLine(before);
   buffer.addText(old);

@@ -4,7 +4,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../base/errors.ts";
-import type { RepositoryRules } from "../filters/filter.ts";
+import type { RepositoryRules } from "../filters/options.ts";
 import { type GitPlace, runGit } from "./git.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
 

@@ -1,4 +1,4 @@
-// Makes the sample repository: some four hundred small commits written through one `git fast-import` stream. The same
+// Makes the sample repository: a thousand small commits written through one `git fast-import` stream. The same
 // seed gives the same commit ids everywhere, since times, names and contents all come from it.
 
 import { existsSync, readdirSync } from "node:fs";
@@ -11,7 +11,7 @@ import { type Edit, type Template, templates } from "./templates.ts";
 export type SampleOptions = { readonly seed?: number; readonly commits?: number };
 
 const SEED = 1;
-const COMMITS = 400;
+const COMMITS = 1000;
 const AUTHOR = "CodeFudge sample <sample@codefudge.invalid>";
 // The first of January 2024; then one commit every six hours or so.
 const START = 1704067200;

@@ -41,7 +41,11 @@ export type Survey = Omit<Shadow, "gitDir" | "dispose">;
 
 /** Makes the shadow of the repository in or above `repository`, or throws a `UserError` that says why not. */
 export async function openShadow(repository: string, signal?: AbortSignal): Promise<Shadow> {
-  const survey = await surveyRepository(repository, signal);
+  return makeShadow(await surveyRepository(repository, signal));
+}
+
+/** Makes the shadow of a repository that was looked at. */
+export function makeShadow(survey: Survey): Shadow {
   const gitDir = mkdtempSync(join(tmpdir(), "codefudge-shadow-"));
   const dispose = () => rmSync(gitDir, { recursive: true, force: true });
   try {

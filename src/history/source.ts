@@ -18,12 +18,14 @@ export type Repository = {
   readonly top: string;
   /** As `describeShadow` has it, now. */
   readonly description: Readonly<Record<string, unknown>>;
+  /** What was seen of it, for who reads it next. */
+  readonly survey: Survey;
 };
 
 /** The repository in or above `folder`, or a `UserError` that says why there is none to read. Writes nothing. */
 export async function findRepository(folder: string, signal?: AbortSignal): Promise<Repository> {
   const survey = await surveyRepository(folder, signal);
-  return { top: survey.top, description: describeShadow(survey) };
+  return { top: survey.top, description: describeShadow(survey), survey };
 }
 
 /** Whether the commit that is checked out has something by the name of `path` in its folder, also where file names

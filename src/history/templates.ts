@@ -127,12 +127,14 @@ function moveGuide(sample: Sample, random: Random): Edit {
   return { path, from, messages: [`docs: move ${from} to ${path}`, `Move ${from} to ${path}`] };
 }
 
-/** Mostly patches, at times more; digits only go up to 9, so that a version is always three single digits. */
+/** Mostly the next patch or minor; every third jumps anywhere, so that copying a version from its message is worth
+ * learning. Digits only go up to 9, so that a version is always three single digits. */
 function nextVersion(version: string, random: Random): string {
   const [major, minor, patch] = version.split(".").map(Number) as [number, number, number];
   const kind = random.uniform();
-  if (kind < 0.6 && patch < 9) return `${major}.${minor}.${patch + 1}`;
-  return kind < 0.85 && minor < 9 ? `${major}.${minor + 1}.0` : `${(major + 1) % 10}.0.0`;
+  if (kind < 0.4 && patch < 9) return `${major}.${minor}.${patch + 1}`;
+  if (kind < 0.65 && minor < 9) return `${major}.${minor + 1}.0`;
+  return `${(major + 1 + random.below(9)) % 10}.${random.below(10)}.${random.below(10)}`;
 }
 
 function pick<T>(items: readonly T[], random: Random): T {

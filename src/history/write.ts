@@ -2,22 +2,24 @@
 // grow with the history, and a manifest last that says what was read and what became of every record. What an earlier
 // run has read is taken from the folder's journal.
 
-import { resolve } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Example, Split } from "../dataset/example.ts";
 import { keyOf } from "../dataset/hash.ts";
 import { type Aside, createDivision } from "../dataset/split.ts";
 import { createDatasetWriter, type DatasetManifest, type DatasetWriter } from "../dataset/store.ts";
-import type { RepositoryRules } from "../filters/filter.ts";
+import type { RepositoryRules } from "../filters/options.ts";
 import type { Entry, LineEntry } from "./entry.ts";
 import { createCounter, type HarvestResult } from "./harvest.ts";
-import { identify } from "./journal.ts";
+import { identify, journalPath } from "./journal.ts";
+import { type EarlyThreads, startEarly } from "./judging.ts";
 import { guessLicense } from "./license.ts";
 import { type HistoryOptions, selectionOf } from "./options.ts";
 import { type Listing, listCommits } from "./order.ts";
 import { type DropReason, dropReasons } from "./reasons.ts";
 import { openResumed, type Resumed } from "./resume.ts";
 import { readRules } from "./rules.ts";
-import { explainFailure, openShadow, type Shadow } from "./shadow.ts";
+import { explainFailure, makeShadow, type Shadow, type Survey, surveyRepository } from "./shadow.ts";
 import { type Counts, requireSides, sidesOf } from "./sides.ts";
 import { describeShadow } from "./source.ts";
 
@@ -31,7 +33,12 @@ export type WriteEvent =
     }
   | { readonly type: "notice"; readonly text: string };
 
-export type WritePaths = { readonly repository: string; readonly folder: string };
+export type WritePaths = {
+  readonly repository: string;
+  readonly folder: string;
+  /** What is known of the repository; looked at when absent. */
+  readonly survey?: Survey | undefined;
+};
 
 /** Writes the dataset of `repository` to `folder`; what was there before stays until the new one is whole. */
 export async function* writeDataset(
@@ -39,7 +46,9 @@ export async function* writeDataset(
   options: HistoryOptions,
   signal?: AbortSignal,
 ): AsyncGenerator<WriteEvent, DatasetManifest> {
-  const shadow = await openShadow(paths.repository, signal);
+  const survey = paths.survey ?? (await surveyRepository(paths.repository, signal));
+  const early = mayBeLong(survey, paths.folder) ? startEarly(options.jobs) : undefined;
+  const shadow = makeShadow(survey);
   try {
     const [listing, rules, license] = await Promise.all([
       listCommits(shadow, selectionOf(options), signal),
@@ -47,7 +56,7 @@ export async function* writeDataset(
       guessLicense(shadow, signal),
     ]);
     const sides = sidesOf(listing, { shadow, options, repository: paths.repository });
-    const resumed = resume(paths, { shadow, options, listing, rules });
+    const resumed = resume(paths, { shadow, options, listing, rules, early });
     try {
       const writer = createDatasetWriter(paths.folder);
       return yield* writeEntries(
@@ -60,18 +69,32 @@ export async function* writeDataset(
   } catch (error) {
     throw await explainFailure(error, { repository: paths.repository, shadow, signal });
   } finally {
+    await early?.end();
     shadow.dispose();
   }
 }
 
 type Reading = { readonly shadow: Shadow; readonly options: HistoryOptions; readonly listing: Listing };
 
-function resume(paths: WritePaths, reading: Reading & { readonly rules: RepositoryRules }): Resumed {
-  const { shadow, options, listing, rules } = reading;
+// A history of a thousand commits has some four thousand objects, and an index has 28 bytes of each or more.
+const LONG_INDEX_BYTES = 1 << 17;
+
+/** Whether threads will most likely be wanted to judge what is read; a journal has most of it already. */
+function mayBeLong({ objectDirectory }: Survey, folder: string): boolean {
+  const packs = join(objectDirectory, "pack");
+  if (existsSync(journalPath(folder)) || !existsSync(packs)) return false;
+  const indexes = readdirSync(packs).filter((name) => name.endsWith(".idx"));
+  return indexes.some((name) => statSync(join(packs, name)).size >= LONG_INDEX_BYTES);
+}
+
+type Resuming = Reading & { readonly rules: RepositoryRules; readonly early: EarlyThreads | undefined };
+
+function resume(paths: WritePaths, reading: Resuming): Resumed {
+  const { shadow, options, listing, rules, early } = reading;
   return openResumed({
     folder: paths.folder,
     identity: identify(shadow, options, rules),
-    harvest: { shadow, commits: listing.selected.map(({ hash }) => hash), options, rules },
+    harvest: { shadow, commits: listing.selected.map(({ hash }) => hash), options, rules, early },
     reachable: listing.reachable.map(({ hash }) => hash),
   });
 }

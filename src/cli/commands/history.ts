@@ -6,7 +6,6 @@ import { UsageError } from "../../base/errors.ts";
 import { historyOptions, pickHistoryOptions } from "../../history/options.ts";
 import { findRepository } from "../../history/source.ts";
 import { defineCommand } from "../command.ts";
-import { describeDataset, harvestStep } from "../steps/harvest.ts";
 import { statsOptions } from "../steps/stats-options.ts";
 import { formatPairs } from "../table.ts";
 import { ensureWorkspace, requireOwn, workspaceOf } from "../workspace.ts";
@@ -48,7 +47,9 @@ export const command = defineCommand({
     if (options.model !== null && !options.stats) {
       throw new UsageError("Expected --stats beside --model, found none; history itself needs no model");
     }
-    const { top: repository } = await findRepository(resolve(cwd, args.repo ?? "."), signal);
+    // Loaded while git is asked; to explain needs none of it.
+    if (options.explain === null) void import("../steps/harvest.ts");
+    const { top: repository, survey } = await findRepository(resolve(cwd, args.repo ?? "."), signal);
     const workspace = workspaceOf(repository);
     const folder = options.output === null ? workspace.dataset : resolve(cwd, options.output);
     const face = { out, progress, signal, json: options.json };
@@ -59,7 +60,8 @@ export const command = defineCommand({
       return 0;
     }
     if (options.output === null) ensureWorkspace(workspace);
-    const manifest = await harvestStep({ repository, folder }, pickHistoryOptions(options), face);
+    const { describeDataset, harvestStep } = await import("../steps/harvest.ts");
+    const manifest = await harvestStep({ repository, folder, survey }, pickHistoryOptions(options), face);
     if (options.json) out.json({ dataset: folder, ...manifest });
     else for (const line of formatPairs([...describeDataset(manifest), ["dataset", folder]])) out.line(line);
     // Loaded where it is wanted: it brings models and tokenizers.

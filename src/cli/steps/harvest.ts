@@ -5,14 +5,14 @@ import { writeFileAtomic } from "../../base/files.ts";
 import type { DatasetManifest } from "../../dataset/store.ts";
 import { datasetCard } from "../../forms/card.ts";
 import type { HistoryOptions } from "../../history/options.ts";
-import { writeDataset } from "../../history/write.ts";
+import { type WritePaths, writeDataset } from "../../history/write.ts";
 import { datasetClaim, requireClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
 import { formatCount } from "../units.ts";
 import type { Face } from "./face.ts";
 
 export async function harvestStep(
-  paths: { readonly repository: string; readonly folder: string },
+  paths: WritePaths,
   options: HistoryOptions,
   face: Face,
 ): Promise<DatasetManifest> {
@@ -21,11 +21,7 @@ export async function harvestStep(
   );
 }
 
-async function harvest(
-  paths: { readonly repository: string; readonly folder: string },
-  options: HistoryOptions,
-  face: Face,
-): Promise<DatasetManifest> {
+async function harvest(paths: WritePaths, options: HistoryOptions, face: Face): Promise<DatasetManifest> {
   requireClaim(paths.folder, datasetClaim);
   const events = writeDataset(paths, options, face.signal);
   for (;;) {
