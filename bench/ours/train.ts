@@ -48,10 +48,10 @@ async function main({
   const wish = { max_length: job.length, per_device_train_batch_size: 1, memory };
   const { sizes: plan, kept } = planFit({ shape: sizes, adapter: LORA }, wish, memory);
   const length = plan.max_length;
-  const { keeping, kept_layers, once = false } = kept;
+  const { keeping, kept_layers, once = false, alone = false } = kept;
   const device = { threads, arena: plan.arena };
   const form = plan.streams ? { compute: "f32" as const, streams: true } : { compute, storage };
-  const dials = { ...form, keeping, kept_layers, once };
+  const dials = { ...form, keeping, kept_layers, once, alone };
   const engine = new Engine({ model, read, adapter, trainable: "adapter", device, ...dials });
   const sequence = () => {
     const ids = Int32Array.from({ length }, () => random.below(model.vocab_size));
@@ -79,7 +79,12 @@ async function main({
         loss,
         predicted_bytes: plan.memory,
         ...{ kept_layers, kept_bytes: kept.kept, length, start_seconds },
-        ...{ arena: Number(plan.arena), once: Number(once), streams: Number(plan.streams) },
+        ...{
+          arena: Number(plan.arena),
+          once: Number(once),
+          alone: Number(alone),
+          streams: Number(plan.streams),
+        },
       };
       console.log(JSON.stringify({ ...told, ...rest }));
     }

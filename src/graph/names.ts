@@ -1,7 +1,7 @@
 // Names of the values of a graph, for the ONNX file and for the printed text alike, so that a node which the runtime
 // complains about is found by its name in the print. Numbered in the order of nodes: equal graphs, equal names.
 
-import { type Node, nodesOf, type Tensor } from "./tensor.ts";
+import { type Node, type Order, orderedNodes, type Tensor } from "./tensor.ts";
 
 /** What a graph computes, by name. */
 export type Outputs = Readonly<Record<string, Tensor>>;
@@ -20,8 +20,8 @@ export type Named = {
 };
 
 /** The nodes, inputs and constants that outputs need, and a name for every value. */
-export function nameGraph(outputs: Outputs): Named {
-  const nodes = nodesOf(Object.values(outputs));
+export function nameGraph(outputs: Outputs, order: Order = "first"): Named {
+  const nodes = orderedNodes(Object.values(outputs), order);
   const constants = collect(nodes, outputs, "constant");
   const ids = new Map<object, number>([
     ...nodes.map((node, i) => [node, i] as const),

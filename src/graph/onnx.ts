@@ -8,7 +8,7 @@ import { type Named, nameGraph, type Outputs, outputAt } from "./names.ts";
 import { ops } from "./ops/table.ts";
 import type { Program } from "./program.ts";
 import { bytes, type Field, float, integer, join, packed } from "./protobuf.ts";
-import type { Node, Spec, Tensor } from "./tensor.ts";
+import type { Node, Order, Spec, Tensor } from "./tensor.ts";
 
 const IR_VERSION = 10;
 const OPSET = 23;
@@ -23,9 +23,9 @@ const elementType: Readonly<Record<DType, number>> = {
 };
 
 /** The program that computes `outputs` from the inputs they reach. Throws when the graph is not a legal one. */
-export function writeProgram(name: string, outputs: Outputs): Program {
+export function writeProgram(name: string, outputs: Outputs, order?: Order): Program {
   const specs = checkGraph(outputs);
-  const { nodes, inputs, constants, nameOf } = nameGraph(outputs);
+  const { nodes, inputs, constants, nameOf } = nameGraph(outputs, order);
   const graph = [
     ...nodes.map((node) => bytes(1, writeNode(node, specs.get(node)!.length, nameOf))),
     ...Object.entries(outputs)

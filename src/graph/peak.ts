@@ -4,14 +4,14 @@
 
 import { bytesPerElement, sizeOf } from "../base/dtype.ts";
 import { ops } from "./ops/table.ts";
-import { type Node, nodesOf, type Tensor } from "./tensor.ts";
+import { type Node, type Order, orderedNodes, type Tensor } from "./tensor.ts";
 
 /** Operators whose result is their input's memory. */
 const SAME = new Set(["Reshape", "Identity"]);
 
 /** Most bytes that are alive at a time between inputs and outputs, which are the caller's. */
-export function peakBytes(outputs: Readonly<Record<string, Tensor>>): number {
-  const order = runOrder(Object.values(outputs));
+export function peakBytes(outputs: Readonly<Record<string, Tensor>>, written: Order = "first"): number {
+  const order = runOrder(Object.values(outputs), written);
   const places = new Map(order.map((node, at) => [node, at]));
   const keyOf = (tensor: Tensor): string | null => {
     const { source, index } = tensor;
@@ -46,8 +46,8 @@ function specsOf({ op, inputs, attributes }: Node) {
 }
 
 /** From what nobody takes backwards, later nodes first. */
-function runOrder(outputs: readonly Tensor[]): Node[] {
-  const nodes = nodesOf(outputs);
+function runOrder(outputs: readonly Tensor[], written: Order): Node[] {
+  const nodes = orderedNodes(outputs, written);
   const places = new Map(nodes.map((node, at) => [node, at]));
   const before = (node: Node) =>
     node.inputs.flatMap(({ source }) => (source.kind === "node" ? [source] : []));

@@ -81,3 +81,24 @@ export function nodesOf(outputs: readonly Tensor[]): Node[] {
   }
   return order;
 }
+
+/**
+ * In which order nodes are written, which decides how a runtime that goes back from the outputs takes turns: `first` as
+ * they are met from the outputs; `depth` by how many nodes stand before them, so that what is next to the inputs, and
+ * what is only cut out of them, comes when it is needed.
+ */
+export type Order = "first" | "depth";
+
+/** The same nodes in that order. */
+export function orderedNodes(outputs: readonly Tensor[], order: Order): Node[] {
+  const nodes = nodesOf(outputs);
+  if (order === "first") return nodes;
+  const depths = new Map<unknown, number>();
+  for (const node of nodes) {
+    depths.set(
+      node,
+      1 + node.inputs.reduce((most, { source }) => Math.max(most, depths.get(source) ?? 0), 0),
+    );
+  }
+  return nodes.sort((a, b) => depths.get(a)! - depths.get(b)!);
+}

@@ -25,6 +25,20 @@ test("one thread, two and none give the same events", async () => {
   });
 });
 
+test("contents that outgrow the limit and come back under it give the same however they are judged", async () => {
+  await withFolder(async (folder) => {
+    const sizes = Array.from({ length: 200 }, (_, i) => 60 * ((7 * i) % 23));
+    const steps = sizes.map((size, i) => ({
+      files: { "a.txt": `${i}\n${"line\n".repeat(size / 5)}`, [`${i % 5}.txt`]: `${i}\n` },
+    }));
+    const repository = await makeRepository(join(folder, "r"), steps);
+    const read = (jobs: number) => collect(repository, { jobs, max_file_bytes: 1000 });
+    const apart = await read(2);
+    assert.ok(apart.result.dropped["over-size"]! > 50 && apart.result.examples > 200);
+    for (const jobs of [0, 1]) assert.deepEqual(await read(jobs), apart, `${jobs} threads`);
+  });
+});
+
 const source = {
   options: { ...defaultsOf(filterOptions), max_file_bytes: 65536 },
   rules: { ignore: "", attributes: "" },
@@ -56,4 +70,15 @@ test("buffers come back for the next batch, and a thread that ends fails what wa
   const failed = assert.rejects(waiting, /Expected a thread to judge, found its end/);
   await judges.dispose();
   await failed;
+});
+
+test("an old content that was to be kept and is not is lost, and no longer counted on", async () => {
+  const slabs = createSlabs();
+  const judges = openJudges({ source, slabs, commits: 1, jobs: 0 });
+  const slab = slabs.take(1000);
+  const oldOid = "a".repeat(40);
+  judges.kept!.add(oldOid);
+  const { outcomes, lines } = await judges.judge([{ ...makeCase(slab), oldOid, old: "kept" }], slab);
+  assert.deepEqual([outcomes, lines.length, judges.kept!.has(oldOid)], [["lost"], 0, false]);
+  await judges.dispose();
 });

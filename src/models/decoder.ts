@@ -123,7 +123,9 @@ export function decoderModel({ model_type, config, moreParameters, attention }: 
         rmsNorm(stream, hooks.parameter(name), config.rms_norm_eps);
       const attended = attention(hooks, normal(x, "input_layernorm.weight"));
       const middle = hooks.join("self_attn", hooks.wanted?.(x) ?? x, attended);
-      return hooks.join("mlp", middle, mlp(hooks, normal(middle, "post_attention_layernorm.weight")));
+      const last = (rows: Tensor) =>
+        hooks.join("mlp", rows, mlp(hooks, normal(rows, "post_attention_layernorm.weight")));
+      return hooks.byRows?.(middle, last) ?? last(middle);
     },
     head: ({ parameter, beforeLogits = (y) => y }, x) => {
       const normal = rmsNorm(x, parameter("model.norm.weight"), config.rms_norm_eps);

@@ -19,6 +19,7 @@ import {
   withPullback,
 } from "../graph/build.ts";
 import { constant, int64s, type Tensor } from "../graph/tensor.ts";
+import { createTurns, type Turns } from "./turns.ts";
 
 /** `heads` are those of keys and values, each with `group` heads of queries. */
 export type LongShape = {
@@ -261,37 +262,6 @@ function diagonalMask({ block, rows }: Sizes, turned: boolean): Tensor {
     if (key > query % block) values[i] = LOWEST;
   }
   return constant("float32", [height, width], values);
-}
-
-type Turns = {
-  readonly next: (tensors: readonly Tensor[]) => Tensor[];
-  readonly done: <T extends Readonly<Record<string, Tensor>>>(made: T) => T;
-};
-
-/**
- * Work in turns: what begins one cannot be had before what the one before it made. A runtime that computes first what is
- * wanted first would else hold the scores of all tiles.
- */
-function createTurns(): Turns {
-  let waits: readonly Tensor[] = [];
-  return {
-    next(tensors: readonly Tensor[]): Tensor[] {
-      if (waits.length === 0) return [...tensors];
-      const sizes = tensors.map(({ shape }) => sizeOf(shape));
-      const parts = [...tensors.map((x, i) => reshape(x, [sizes[i]!])), ...waits];
-      return split(concat(parts, 0), [...sizes, waits.length], 0)
-        .slice(0, -1)
-        .map((x, i) => reshape(x, tensors[i]!.shape));
-    },
-    done<T extends Readonly<Record<string, Tensor>>>(made: T): T {
-      waits = Object.values(made).map((x) => {
-        const axes = x.shape.map((_, axis) => axis);
-        const one = apply("Slice", [x, int64s(axes.map(() => 0)), int64s(axes.map(() => 1)), int64s(axes)]);
-        return reshape(one, [1]);
-      });
-      return made;
-    },
-  };
 }
 
 /** The parts of x along its first axis, without it. */

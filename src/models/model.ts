@@ -18,6 +18,8 @@ export type Hooks = {
   readonly join: (name: string, residual: Tensor, output: Tensor) => Tensor;
   /** The rows of x [n, ..] that are wanted of what follows attention, and that `attend` gives; all where it is not given. */
   readonly wanted?: (x: Tensor) => Tensor;
+  /** f(x) of a function that treats every row alike, at once where it is not given. */
+  readonly byRows?: (x: Tensor, f: (rows: Tensor) => Tensor) => Tensor;
 };
 
 /** How the head gets at what is outside it; `beforeLogits` stands between the last norm and the vocabulary. */

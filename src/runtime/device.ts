@@ -25,9 +25,15 @@ export type Buffer = {
 
 export type Buffers = Readonly<Record<string, Buffer>>;
 
+/**
+ * Buffers by name; of several such records the first that has a name gives it. A list that was given before and has not
+ * been changed is not looked through again.
+ */
+export type Given = Buffers | readonly Buffers[];
+
 export type Executable = {
   /** Runs once. `into` names buffers to write outputs to; other outputs are new buffers. */
-  run(feeds: Buffers, into?: Buffers): Promise<Buffers>;
+  run(feeds: Given, into?: Given): Promise<Buffers>;
   dispose(): Promise<void>;
 };
 
@@ -69,46 +75,84 @@ export async function compile(program: Runnable, options: DeviceOptions): Promis
   });
   // Not the program itself: its bytes are as large as its constants and have served.
   const { name, inputs, outputs } = program;
-  const loaded = { name, inputs: specsOf(inputs), outputs: specsOf(outputs), session };
+  const seen = { feeds: new WeakMap(), into: new WeakMap() };
+  const loaded: Loaded = { name, inputs: specsOf(inputs), outputs: specsOf(outputs), session, seen };
   return {
     run: (feeds, into = {}) => run(loaded, feeds, into),
     dispose: () => session.release(),
   };
 }
 
-type Loaded = Omit<Runnable, "onnx"> & { readonly session: ort.InferenceSession };
+type Specs = readonly (readonly [string, Wanted])[];
 
-function specsOf(named: Runnable["inputs"]): Runnable["inputs"] {
-  return Object.fromEntries(
-    Object.entries(named).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
-  );
+/** Outputs as buffers, and as the runtime is given them. */
+type Written = { readonly buffers: Buffers; readonly handles: Readonly<Record<string, ort.Tensor | null>> };
+
+type Loaded = {
+  readonly name: string;
+  readonly inputs: Specs;
+  readonly outputs: Specs;
+  readonly session: ort.InferenceSession;
+  /** What lists have come to. */
+  readonly seen: {
+    readonly feeds: WeakMap<object, Readonly<Record<string, ort.Tensor>>>;
+    readonly into: WeakMap<object, Written>;
+  };
+};
+
+function specsOf(named: Runnable["inputs"]): Specs {
+  return Object.entries(named).map(([name, { dtype, shape }]) => [name, { dtype, shape }]);
 }
 
-async function run(
-  { name: program, inputs, outputs, session }: Loaded,
-  feeds: Buffers,
-  into: Buffers,
-): Promise<Buffers> {
-  const given: Record<string, ort.Tensor> = {};
-  for (const [name, spec] of Object.entries(inputs)) {
-    const buffer = feeds[name];
-    if (!fits(spec, buffer)) throw misfit(`${program}: expected ${name}`, spec, buffer);
-    given[name] = buffer.handle as ort.Tensor;
-  }
-  const written: Record<string, Buffer> = {};
-  const fetches: Record<string, ort.Tensor | null> = { [MARK]: null };
-  for (const [name, spec] of Object.entries(outputs)) {
-    const buffer = into[name] ?? emptyBuffer(spec);
-    if (!fits(spec, buffer)) throw misfit(`${program}: expected a buffer for ${name}`, spec, buffer);
-    written[name] = buffer;
-    fetches[name] = buffer.handle as ort.Tensor;
-  }
+/** Looks names up where they are: joining records costs more than the look. */
+function lookUp(given: Given): (name: string) => Buffer | undefined {
+  if (!isList(given)) return (name) => given[name];
+  return (name) => given.find((buffers) => buffers[name])?.[name];
+}
+
+function isList(given: Given): given is readonly Buffers[] {
+  return Array.isArray(given);
+}
+
+async function run(program: Loaded, feeds: Given, into: Given): Promise<Buffers> {
+  const given = program.seen.feeds.get(feeds) ?? givenTo(program, feeds);
+  const written = program.seen.into.get(into) ?? writtenBy(program, into);
   try {
-    await session.run(given, fetches);
+    await program.session.run(given, written.handles);
   } catch (error) {
     if (!isEnd(error)) throw error;
   }
-  return written;
+  return written.buffers;
+}
+
+function givenTo({ name: program, inputs, seen }: Loaded, feeds: Given) {
+  const feedOf = lookUp(feeds);
+  const given: Record<string, ort.Tensor> = {};
+  for (const [name, spec] of inputs) {
+    const buffer = feedOf(name);
+    if (!fits(spec, buffer)) throw misfit(`${program}: expected ${name}`, spec, buffer);
+    given[name] = buffer.handle as ort.Tensor;
+  }
+  if (isList(feeds)) seen.feeds.set(feeds, given);
+  return given;
+}
+
+function writtenBy({ name: program, outputs, seen }: Loaded, into: Given): Written {
+  const bufferOf = lookUp(into);
+  const buffers: Record<string, Buffer> = {};
+  const handles: Record<string, ort.Tensor | null> = { [MARK]: null };
+  let isWhole = isList(into);
+  for (const [name, spec] of outputs) {
+    const found = bufferOf(name);
+    const buffer = found ?? emptyBuffer(spec);
+    if (!fits(spec, buffer)) throw misfit(`${program}: expected a buffer for ${name}`, spec, buffer);
+    isWhole &&= found !== undefined;
+    buffers[name] = buffer;
+    handles[name] = buffer.handle as ort.Tensor;
+  }
+  // What was made for this run alone belongs to its caller.
+  if (isWhole) seen.into.set(into, { buffers, handles });
+  return { buffers, handles };
 }
 
 const arrayOf: Readonly<Record<DType, new (size: number) => TypedArray>> = {

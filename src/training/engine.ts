@@ -18,10 +18,12 @@ import { type Batch, packBatches, type Sequence } from "./batch.ts";
 import { BlockWeights, type Observer, outerOf } from "./block-weights.ts";
 import { type ComputeCheck, calibrationBatch, gradientCosine, judge, layerRounding } from "./calibration.ts";
 import { dropoutRate, maskFeeds } from "./dropout.ts";
+import { Gradients } from "./gradients.ts";
 import { Head, type HeadPass } from "./head.ts";
 import type { Keeping } from "./kept.ts";
 import { type Packing, packTogether, segmentFeeds } from "./packing.ts";
 import { Pool } from "./pool.ts";
+import { SameLists } from "./same.ts";
 import { largestWeight } from "./saturation.ts";
 import { type Shape, Shapes } from "./shapes.ts";
 import {
@@ -35,7 +37,7 @@ import {
   type VocabularyForm,
 } from "./stages.ts";
 import { type Storage, type StoredGroup, storedGroups, storeLayer } from "./stored.ts";
-import { addInto, type Trained } from "./trained.ts";
+import type { Trained } from "./trained.ts";
 import { holdOuter, vocabularyOf } from "./vocabulary.ts";
 import { asWanted, wantedFeeds, wantedRows, wantedSize } from "./wanted.ts";
 
@@ -58,6 +60,8 @@ export type EngineOptions = {
   /** What forward passes keep for backward passes, and in how many of the last blocks; nothing when not given. */
   readonly keeping?: Keeping;
   readonly kept_layers?: number;
+  /** Whether a program is alone in memory; blocks that do not keep have programs of their own then. */
+  readonly alone?: boolean;
   /** Programs are held for batches of several shapes as long as these have so many rows together; 0 when not given. */
   readonly held_rows?: number;
   /** Whether short sequences share a row; not when not given. */
@@ -85,7 +89,7 @@ type Run = {
 export class Engine {
   readonly model: Model;
   /** Every trained array by full name; the optimizer writes to `data`, the next run sees it. */
-  readonly trained = new Map<string, Trained>();
+  readonly trained: ReadonlyMap<string, Trained>;
   readonly #options: EngineOptions;
   #setup: Setup;
   /** Arrays outside the blocks, and the adapter's. */
@@ -93,22 +97,22 @@ export class Engine {
   readonly #weights: BlockWeights;
   /** What is fed of an adapter to each block. */
   readonly #own = new Map<number, Buffers>();
-  readonly #gradients = new Map<string, Buffer>();
+  readonly #gradients = new Gradients();
   readonly #head: Head;
   /** Of each layer the first that is of the same variant. */
   readonly #variants: readonly number[];
   readonly #shapes: Shapes;
   readonly #pool = new Pool();
-  /** Whether all gradients are zero. */
-  #clear = true;
+  readonly #same = new SameLists();
 
   constructor(options: EngineOptions) {
     const { model, read, adapter, trainable, device, like, label_smoothing = 0, once = false } = options;
     const config = adapter?.config ?? null;
     this.model = model;
+    this.trained = this.#gradients.trained;
     this.#options = options;
     this.#head = new Head(device);
-    this.#shapes = new Shapes(device, options.held_rows ?? 0);
+    this.#shapes = new Shapes(device, options.held_rows ?? 0, options.alone ?? false);
     const vocabulary = (like ? like.#setup.vocabulary : undefined) ?? vocabularyOf(options);
     const setup: Setup = { model, adapter: config, trainable, label_smoothing, vocabulary, once };
     const same = like && !options.streams ? like : undefined;
@@ -136,11 +140,7 @@ export class Engine {
 
   #add(name: string, buffer: Buffer, trained: boolean): void {
     this.#buffers.set(name, buffer);
-    if (!trained) return;
-    const { shape, data } = buffer;
-    const gradient = new Float32Array(data.length);
-    this.trained.set(name, { shape, data: data as Float32Array, gradient });
-    this.#gradients.set(name, createBuffer("float32", shape, gradient));
+    if (trained) this.#gradients.add(name, buffer);
   }
 
   /** Reads the blocks' weights, as they are to be held. */
@@ -222,10 +222,10 @@ export class Engine {
     for await (const { out, scatter } of this.#ofHead("headBackward", asWanted(run), last)) {
       nll += (out.nll!.data as Float32Array).reduce((sum, value) => sum + value, 0);
       scatter(out.dx!, dy);
-      this.#collect(out, "");
+      this.#gradients.collect(out, "");
     }
     await this.#backward({ ...run, states }, dy);
-    this.#clear = false;
+    this.#gradients.isClear = false;
     return nll;
   }
 
@@ -247,8 +247,7 @@ export class Engine {
 
   /** Sets every gradient to zero. */
   clearGradients(): void {
-    for (const { gradient } of this.trained.values()) gradient.fill(0);
-    this.#clear = true;
+    this.#gradients.clear();
   }
 
   async dispose(): Promise<void> {
@@ -263,6 +262,7 @@ export class Engine {
     await this.#head.dispose();
     await this.#shapes.dispose();
     this.#pool.clear();
+    this.#same.clear();
     collectGarbage();
   }
 
@@ -292,7 +292,8 @@ export class Engine {
         if (dropoutRate(this.#setup.adapter) === 0) continue;
       }
       const { program, feeds, kept } = await this.#block("forward", run, layer);
-      await program.run([{ x: states[layer]! }, ...feeds], [into, kept]);
+      const given = [{ x: states[layer]! }, ...feeds];
+      await this.#same.run(program, `${layer} forward`, { feeds: given, into: [into, kept] });
     }
     return states;
   }
@@ -313,12 +314,13 @@ export class Engine {
     const { batch, held, states } = run;
     let dy = last;
     for (let layer = this.model.num_hidden_layers - 1; layer >= 0; layer--) {
-      if (!this.#keeps(layer)) await this.#again(run, layer);
+      if (!this.#keeps(layer) && !this.#options.alone) await this.#again(run, layer);
       const { program, feeds, kept } = await this.#block("backward", run, layer);
       const dx = this.#pool.get(`gradient ${layer % 2}`, states[layer]!.shape);
-      const into = [{ dx }, this.#gradientOutputs(layer)];
-      const out = await program.run([{ x: states[layer]!, dy }, kept, ...feeds], into);
-      if (!this.#clear) this.#collect(out, this.model.blockPrefix(layer));
+      const into = [{ dx }, this.#gradients.outputs(this.model.blockPrefix(layer), this.#pool)];
+      const given = [{ x: states[layer]!, dy }, kept, ...feeds];
+      const out = await this.#same.run(program, `${layer} backward`, { feeds: given, into });
+      if (!this.#gradients.isClear) this.#gradients.collect(out, this.model.blockPrefix(layer));
       dy = dx;
     }
     if (!trainsEmbedding(this.#setup)) return;
@@ -327,7 +329,7 @@ export class Engine {
     const build = () => embeddingBackward(this.#setup, rows);
     const embedding = await held.programs.get("embeddingBackward", build, 1);
     const ids = createBuffer("int64", [rows], batch.ids);
-    this.#collect(await embedding.run({ ...this.#outerFeeds(), ids, dy }), "");
+    this.#gradients.collect(await embedding.run({ ...this.#outerFeeds(), ids, dy }), "");
   }
 
   /** The program of a layer's block, which layers of one variant share, what it is fed, and what is kept between two. */
@@ -339,14 +341,14 @@ export class Engine {
     const rows = layer === this.model.num_hidden_layers - 1 ? run.wanted : null;
     const variant = `${rows?.length} ${this.#variants[layer]}`;
     const rate = seed === null ? 0 : dropoutRate(this.#setup.adapter);
-    const { keeping = "nothing" } = this.#options;
-    const place = seed !== null && this.#keeps(layer) ? `${layer}` : "again";
+    const keeps = seed !== null && this.#keeps(layer);
+    const keeping = keeps || !this.#options.alone ? (this.#options.keeping ?? "nothing") : "nothing";
     const of = { layer, drops: rate > 0, keeping, variant, ...wantedSize(rows) };
     const block = await held.block(pass, this.#setup, of);
     const masks = maskFeeds(block.masks, this.#pool, { rate, of: [seed!, layer] });
     const given = [segmentFeeds(batch), wantedFeeds(rows), masks];
     const feeds = [this.#ownFeeds(layer), this.#weights.feeds(layer), ...given];
-    return { program: block.program, feeds, kept: this.#pool.all(place, block.kept) };
+    return { program: block.program, feeds, kept: this.#pool.all(keeps ? `${layer}` : "again", block.kept) };
   }
 
   /** Whether what a block's forward pass gives stays until its backward pass. */
@@ -375,24 +377,5 @@ export class Engine {
     const { model } = this;
     const outer = [...outerOf(model), ...outerParameters(model, this.#setup.adapter)];
     return Object.fromEntries(outer.map(({ name }) => [name, this.#buffers.get(name)!]));
-  }
-
-  /** Where a block's gradients land: at once where they are the first, else in buffers from which they are added. */
-  #gradientOutputs(layer: number): Buffers {
-    const prefix = this.model.blockPrefix(layer);
-    const outputs: Record<string, Buffer> = {};
-    for (const name of Object.keys(this.#ownFeeds(layer))) {
-      const gradient = this.#gradients.get(prefix + name);
-      if (!gradient) continue;
-      outputs[`d:${name}`] = this.#clear ? gradient : this.#pool.get(`d:${name}`, gradient.shape);
-    }
-    return outputs;
-  }
-
-  #collect(outputs: Buffers, prefix: string): void {
-    for (const [name, { data }] of Object.entries(outputs)) {
-      if (name.startsWith("d:"))
-        addInto(this.trained.get(prefix + name.slice(2))!.gradient, data as Float32Array);
-    }
   }
 }

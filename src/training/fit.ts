@@ -9,7 +9,7 @@ import { lengthsFor, type Plan, planTraining, type Shape, tooSmall, type Wish } 
 /** A run's plan, what its forward passes keep, and of how many rows programs may be held. */
 export type Fit = {
   readonly sizes: Plan;
-  readonly kept: KeptPlan & Partial<Pick<Kept, "once">>;
+  readonly kept: KeptPlan & Partial<Pick<Kept, "once" | "alone">>;
   readonly held_rows: number;
 };
 

@@ -45,16 +45,24 @@ export type Kept = KeptPlan &
   Pick<Plan, "memory" | "arena"> & {
     /** Whether weights on eight bits are held once for both directions. */
     readonly once: boolean;
+    /** Whether programs are in memory one at a time; blocks that do not keep have programs of their own then. */
+    readonly alone: boolean;
   };
+
+/** The same where programs are compiled anew for every pass, from this length on: below it costs more than it gives. */
+const COMPILING = 1.04;
+const ALONE_FROM = 4096;
 
 /** What both passes of so many layers take, in forward passes of one. */
 export function passTime(
-  { keeping, kept_layers, arena, once }: Omit<Kept, "kept" | "memory">,
+  { keeping, kept_layers, arena, once, alone }: Omit<Kept, "kept" | "memory">,
   { layers, length }: { readonly layers: number; readonly length: number },
 ): number {
-  const again = keeping === "nothing" ? 0 : layers - kept_layers;
-  const each = 1 + BACKWARD[length > LONG ? "long" : "short"][keeping];
-  return (layers * each + again) * (arena ? 1 : WITHOUT_ARENA) * (once ? TURNING : 1);
+  const back = BACKWARD[length > LONG ? "long" : "short"];
+  const others = keeping === "nothing" ? 0 : layers - kept_layers;
+  const more = alone ? back.nothing - back[keeping] : 1;
+  const slower = (arena ? 1 : WITHOUT_ARENA) * (once ? TURNING : 1) * (alone ? COMPILING : 1);
+  return (layers * (1 + back[keeping]) + others * more) * slower;
 }
 
 /**
@@ -68,7 +76,12 @@ export function planKeeping(keeper: Keeper, plan: Plan, limit: number): Kept {
     (rounds ? [false, true] : [false]).flatMap((once) => {
       const fixed = fixedBytes(keeper, { ...plan, arena }, once);
       const room = { arena, once, fixed, limit, layers: work.layers };
-      return KEEPINGS.map((keeping) => choiceOf(knownBytes(keeper, plan, keeping), room));
+      const plain = knownBytes(keeper, plan, "nothing");
+      const forms = arena && work.length >= ALONE_FROM ? [false, true] : [false];
+      return KEEPINGS.flatMap((keeping) => {
+        const block = knownBytes(keeper, plan, keeping);
+        return forms.map((alone) => choiceOf(block, { ...room, alone, plain }));
+      });
     }),
   );
   const least = choices.reduce((a, b) => (b.memory < a.memory ? b : a));
@@ -78,24 +91,25 @@ export function planKeeping(keeper: Keeper, plan: Plan, limit: number): Kept {
 
 const KEEPINGS = ["nothing", "attention", "narrow", "linear", "all"] as const;
 
-type Room = Pick<Kept, "arena" | "once"> & {
+type Room = Pick<Kept, "arena" | "once" | "alone"> & {
+  /** Of a block that keeps nothing. */
+  readonly plain: Known;
   readonly fixed: number;
   readonly limit: number;
   readonly layers: number;
 };
 
 /** As many blocks as there is room for, and one at least. */
-function choiceOf(
-  { keeping, each, together, apart }: Known,
-  { arena, once, fixed, limit, layers }: Room,
-): Kept {
-  const memory = fixed + (arena ? together : apart);
-  if (keeping === "nothing") return { ...NOTHING_KEPT, arena, once, memory };
+function choiceOf(block: Known, { plain, fixed, limit, layers, ...form }: Room): Kept {
+  const { keeping, each } = block;
+  const working = form.alone ? Math.max(block.alone, plain.alone) : form.arena ? block.together : block.apart;
+  const memory = fixed + working;
+  if (keeping === "nothing") return { ...NOTHING_KEPT, ...form, memory };
   // One more than keep: what a block that does not keep holds for a moment, and every block in an evaluation.
-  const room = Math.floor((limit - memory) / each) - 1;
-  const kept_layers = Math.max(1, Math.min(layers, room));
-  const kept = each * (kept_layers + 1);
-  return { keeping, kept_layers, kept, arena, once, memory: memory + kept };
+  const spare = form.alone ? 0 : 1;
+  const kept_layers = Math.max(1, Math.min(layers, Math.floor((limit - memory) / each) - spare));
+  const kept = each * (kept_layers + spare);
+  return { keeping, kept_layers, kept, ...form, memory: memory + kept };
 }
 
 /** Bytes of what does not depend on what is kept; of the whole network's training all that is planned. */
@@ -141,12 +155,13 @@ function bytesOf({ shape, adapter }: Keeper, plan: Plan, keeping: Keeping) {
   const { setup, extent } = programsOf({ shape: shapeOfPlan(shape, plan), adapter }, plan);
   const place = { layer: shape.model.num_hidden_layers - 1, drops: false, keeping };
   const { forward, backward, kept: each } = blockBytes(setup, extent, place);
-  if (!shape.adapter) return { keeping, each, together: 0, apart: 0 };
+  if (!shape.adapter) return { keeping, each, together: 0, apart: 0, alone: 0 };
   // The last block computes only what targets need, in programs of its own.
   const wanted = wantedCount(extent, TARGETS);
   const last = wanted === null ? null : blockBytes(setup, extent, { ...place, wanted });
   const all = forward + backward + (last ? last.forward + last.backward : 0);
-  return { keeping, each, together: HELD * all, apart: HELD * (forward + backward) };
+  const alone = HELD * Math.max(forward, backward);
+  return { keeping, each, together: HELD * all, apart: HELD * (forward + backward), alone };
 }
 
 /** Targets of an example, as many as most have. */

@@ -8,7 +8,7 @@ import type { Node, Tensor } from "../graph/tensor.ts";
  * `nothing`; `attention`: what attention over a long sequence gives, which is small and dear, and next to nothing else;
  * `narrow`: results of products that are about as wide as what goes in, not those inside a feed-forward layer; `linear`:
  * these as well, but not attention's scores and probabilities, whose size grows with the square of the length; `all`:
- * these too, and what norms and gates give, which products need once more for what is trained.
+ * these too.
  */
 export type Keeping = "nothing" | "attention" | "narrow" | "linear" | "all";
 
@@ -22,8 +22,7 @@ export function keepRule(keeping: Keeping, values: number): (tensor: Tensor, nod
     if (sizeOf(tensor.shape) <= values / (keeping === "attention" ? 64 : 16)) return true;
     if (isMarked(node)) return true;
     if (keeping === "attention" || (keeping === "narrow" && sizeOf(tensor.shape) > 2 * values)) return false;
-    if (["Softmax", "SimplifiedLayerNormalization"].includes(node.op) || isGate(node))
-      return keeping === "all";
+    if (node.op === "Softmax") return keeping === "all";
     // A product that is larger than what goes in is one of scores: they live on as probabilities only.
     if (node.op === "MatMul") return sizeOf(tensor.shape) <= sizeOf(node.inputs[0]!.shape);
     return DEAR.has(node.op) && !isMoved(node);
@@ -33,12 +32,6 @@ export function keepRule(keeping: Keeping, values: number): (tensor: Tensor, nod
 /** What does nothing and stands in nobody's way back was put there to say that a value is dear (models/long-attention.ts). */
 function isMarked({ op, pullback }: Node): boolean {
   return op === "Identity" && pullback === undefined;
-}
-
-/** Whether a node is a function with a gradient of its own that ends in a product of values, as `swiglu` does. */
-function isGate({ op, pullback, inputs }: Node): boolean {
-  const source = inputs[0]?.source;
-  return op === "Identity" && pullback !== undefined && source?.kind === "node" && source.op === "Mul";
 }
 
 /** Whether a node only puts the values of a marked one, which is kept, in another order. */

@@ -34,6 +34,12 @@ export class Pool {
     return buffers;
   }
 
+  /** Buffers of the same names and shapes as those. */
+  like(place: string, buffers: Buffers): Buffers {
+    const shapes = Object.entries(buffers).map(([name, { shape }]) => ({ name, shape }));
+    return this.all(place, shapes);
+  }
+
   clear(): void {
     this.#groups.clear();
     this.#held.clear();

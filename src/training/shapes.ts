@@ -20,9 +20,9 @@ export class Shape {
   readonly programs: Programs;
   readonly #parts = new Map<string, Omit<Block, "program">>();
 
-  constructor(extent: Extent, device: DeviceOptions) {
+  constructor(extent: Extent, device: DeviceOptions, alone: boolean) {
     this.extent = extent;
-    this.programs = new Programs(device);
+    this.programs = new Programs(device, alone);
   }
 
   /** The program of all layers that `variant` names. */
@@ -48,17 +48,19 @@ export class Shape {
 export class Shapes {
   readonly #device: DeviceOptions;
   readonly #rows: number;
+  readonly #alone: boolean;
   /** The one used last comes last. */
   readonly #held = new Map<string, Shape>();
 
-  constructor(device: DeviceOptions, rows: number) {
+  constructor(device: DeviceOptions, rows: number, alone: boolean) {
     this.#device = device;
     this.#rows = rows;
+    this.#alone = alone;
   }
 
   async of(extent: Extent): Promise<Shape> {
     const key = `${extent.batch} ${extent.length} ${extent.reach}`;
-    const shape = this.#held.get(key) ?? new Shape(extent, this.#device);
+    const shape = this.#held.get(key) ?? new Shape(extent, this.#device, this.#alone);
     this.#held.delete(key);
     this.#held.set(key, shape);
     for (const [other, { programs }] of this.#held) {

@@ -20,8 +20,9 @@ import { peakBytes } from "../graph/peak.ts";
 import type { Program } from "../graph/program.ts";
 import { cutForward } from "../graph/rewrite.ts";
 import { simplify } from "../graph/simplify.ts";
-import { constant, input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
+import { constant, input, int64s, type Order, scalar, type Tensor } from "../graph/tensor.ts";
 import { causalAttention, type Extent } from "../models/attention.ts";
+import { LONG } from "../models/block-attention.ts";
 import type { Model, Parameter } from "../models/model.ts";
 import { inRowParts } from "../models/turns.ts";
 import { groupsOf, jointProduct, observing } from "./frozen.ts";
@@ -191,10 +192,17 @@ function buildPasses(setup: Setup, extent: Extent, place: BlockPlace) {
 
 /** x [n, hidden_size] to y and what is kept, for the layer of that number and all of its variant. */
 export function blockForward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
-  if (place.keeping === "nothing")
-    return writeProgram("block", simplify({ y: buildBlock(setup, extent, place).y }));
+  const order = forwardOrder(extent);
+  if (place.keeping === "nothing") {
+    return writeProgram("block", simplify({ y: buildBlock(setup, extent, place).y }), order);
+  }
   const { y, kept } = buildPasses(setup, extent, place);
-  return writeProgram("block", simplify({ y, ...kept }));
+  return writeProgram("block", simplify({ y, ...kept }), order);
+}
+
+/** Of a long input keys are cut out for one tile after another, which take half of the memory if all are there at once. */
+function forwardOrder({ length }: Extent): Order {
+  return length > LONG ? "depth" : "first";
 }
 
 /** What is kept of a block: shapes by the names under which its programs give and take it. */
@@ -217,7 +225,7 @@ export function blockBytes(
   const { y, kept, backward } = buildPasses(setup, extent, place);
   const given = place.keeping === "nothing" ? {} : kept;
   return {
-    forward: peakBytes(simplify({ y, ...given })),
+    forward: peakBytes(simplify({ y, ...given }), forwardOrder(extent)),
     backward: peakBytes(simplify(backward)),
     kept: Object.values(given).reduce((bytes, { shape }) => bytes + 4 * sizeOf(shape), 0),
   };

@@ -19,7 +19,7 @@ import { matrixType, type Setup, type VocabularyForm } from "./stages.ts";
 export type HeadExtent = { readonly targets: number; readonly backward: boolean };
 
 /** Rows of a part: their f32 copy stays in the cache between two products. */
-export const PART = 1024;
+export const PART = 2048;
 
 /** Whether the head goes in parts: nothing trains its matrix, and no more is wanted of it than the plain loss. */
 export function goesInParts({ model, adapter, trainable, label_smoothing = 0 }: Setup): boolean {

@@ -175,7 +175,7 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
     ...dialsOf(sizes, { compute, storage }),
     keeping: kept.keeping,
     kept_layers: kept.kept_layers,
-    ...{ packing, held_rows, once: kept.once ?? false },
+    ...{ packing, held_rows, once: kept.once ?? false, alone: kept.alone ?? false },
     device: { threads: options.threads || cpus().length, arena: sizes.arena },
   });
   const sayNoMore = sayOnAbort(face);
