@@ -15,10 +15,7 @@ export type RandomModel = { readonly model: Model; readonly read: WeightSource["
 
 export function createRandomModel(shape: string): RandomModel {
   const model = createModel(readShape("shapes", shape));
-  // What is added to the residual stream starts smaller the more layers add to it (Radford et al., 2019: GPT-2).
-  const narrow = DEVIATION / Math.sqrt(2 * model.num_hidden_layers);
-  const deviation = ({ name }: Parameter) => (/(o_proj|down_proj)\.weight$/.test(name) ? narrow : DEVIATION);
-  return { model, read: randomWeights(allParameters(model), deviation) };
+  return { model, read: randomWeights(allParameters(model), () => DEVIATION) };
 }
 
 export type RandomPair = { readonly model: EncoderDecoder; readonly read: WeightSource["read"] };

@@ -130,6 +130,12 @@ function shapeOfPlan(shape: Keeper["shape"], { streams }: Plan): Keeper["shape"]
  * hardly less than with memory of their own for each program. Measured (docs/performance.md).
  */
 const HELD = 1.75;
+/** The same of programs over as many tokens as are compiled anew: tiles of many sizes leave gaps. Measured. */
+const HELD_LONG = 2.5;
+
+function heldFor({ length }: { readonly length: number }): number {
+  return length >= ALONE_FROM ? HELD_LONG : HELD;
+}
 
 type Known = ReturnType<typeof bytesOf>;
 
@@ -160,8 +166,9 @@ function bytesOf({ shape, adapter }: Keeper, plan: Plan, keeping: Keeping) {
   const wanted = wantedCount(extent, TARGETS);
   const last = wanted === null ? null : blockBytes(setup, extent, { ...place, wanted });
   const all = forward + backward + (last ? last.forward + last.backward : 0);
-  const alone = HELD * Math.max(forward, backward);
-  return { keeping, each, together: HELD * all, apart: HELD * (forward + backward), alone };
+  const held = heldFor(extent);
+  const alone = held * Math.max(forward, backward);
+  return { keeping, each, together: held * all, apart: held * (forward + backward), alone };
 }
 
 /** Targets of an example, as many as most have. */
