@@ -105,7 +105,7 @@ export class Engine {
   readonly #variants: readonly number[];
   readonly #shapes: Shapes;
   readonly #pool = new Pool();
-  readonly #same = new SameLists();
+  readonly #same: SameLists;
 
   constructor(options: EngineOptions) {
     const { model, read, adapter, trainable, device, like, label_smoothing = 0, once = false } = options;
@@ -114,6 +114,7 @@ export class Engine {
     this.trained = this.#gradients.trained;
     this.#options = options;
     this.#head = new Head(device);
+    this.#same = new SameLists(options.streams !== true);
     this.#shapes = new Shapes(device, options.held_rows ?? 0, options.alone ?? false);
     const vocabulary = (like ? like.#setup.vocabulary : undefined) ?? vocabularyOf(options);
     const setup: Setup = { model, adapter: config, trainable, label_smoothing, vocabulary, once };

@@ -29,3 +29,11 @@ test("the same buffers are the same list, a changed one is another, each place h
   lists.clear();
   assert.notEqual(lists.of("one", [{ x }]), held);
 });
+
+test("lists that are not to be held let go of what was in them", () => {
+  const lists = new SameLists(false);
+  const records = [{}, {}];
+  lists.of("a", records);
+  assert.notEqual(lists.of("a", [...records]), records);
+  assert.equal(new SameLists().of("a", records), records);
+});

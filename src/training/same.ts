@@ -8,16 +8,21 @@ const FEW = 4;
 
 type Records = Readonly<Record<"feeds" | "into", readonly Buffers[]>>;
 
-/** Owns the last list of each place. */
+/** Owns the last list of each place; none where buffers must go as soon as they have served, as weights read anew do. */
 export class SameLists {
+  readonly #holds: boolean;
   readonly #lists = new Map<string, readonly Buffers[]>();
+
+  constructor(holds: boolean = true) {
+    this.#holds = holds;
+  }
 
   /** The records as a list; that of the last call for this place if nothing in it has changed. */
   of(place: string, records: readonly Buffers[]): readonly Buffers[] {
     const last = this.#lists.get(place);
     if (last?.length === records.length && records.every((record, i) => isSame(record, last[i]!)))
       return last;
-    this.#lists.set(place, records);
+    if (this.#holds) this.#lists.set(place, records);
     return records;
   }
 
