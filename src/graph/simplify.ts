@@ -1,8 +1,8 @@
-// Fewer and larger nodes for the same values: what is computed twice is computed once, a sum rides in the product that
-// makes one of its parts, narrow products added to one matrix become one product. Orders of sums change, values but by
-// rounding do not. What else was tried stands in docs/performance.md.
+// Fewer and larger nodes for the same values: what is computed twice is computed once, narrow products added to one
+// matrix become one product. Orders of sums change, values but by rounding do not. What else was tried stands in
+// docs/performance.md.
 
-import { apply, concat, scaled } from "./build.ts";
+import { add, apply, concat, scaled } from "./build.ts";
 import { checkNode } from "./check.ts";
 import { type Attributes, type Node, nodesOf, type Tensor } from "./tensor.ts";
 
@@ -13,10 +13,32 @@ const NARROW = 128;
 export function simplify<K extends string>(outputs: Readonly<Record<K, Tensor>>): Record<K, Tensor> {
   const graph = new Rewriting(Object.values<Tensor>(outputs));
   const entries = Object.entries(outputs) as [K, Tensor][];
-  return Object.fromEntries(entries.map(([name, tensor]) => [name, graph.rewritten(tensor)])) as Record<
-    K,
-    Tensor
-  >;
+  const simple = Object.fromEntries(entries.map(([name, tensor]) => [name, graph.rewritten(tensor)]));
+  return sumsApart(simple) as Record<K, Tensor>;
+}
+
+/**
+ * A whole matrix that was to ride in a product as its addend is added to it afterwards: the kernel of `Gemm` first
+ * copies it to its output in one thread, which takes as long as a narrow product itself.
+ */
+function sumsApart(outputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const made = new Map<Node, readonly Tensor[]>();
+  const changed = (tensor: Tensor): Tensor =>
+    (tensor.source.kind === "node" ? made.get(tensor.source)?.[tensor.index] : undefined) ?? tensor;
+  for (const node of nodesOf(Object.values(outputs))) {
+    const inputs = node.inputs.map(changed);
+    const addend = inputs[2];
+    const product = { ...node, inputs: inputs.slice(0, 2) };
+    const whole = addend !== undefined && node.op === "Gemm" && isWhole(addend, node);
+    made.set(node, whole ? [add(addend, outputsOf(product)[0]!)] : outputsOf({ ...node, inputs }));
+  }
+  return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, changed(tensor)]));
+}
+
+/** Whether an addend has every value of the sum. */
+function isWhole(addend: Tensor, node: Node): boolean {
+  const [sum] = outputsOf(node);
+  return isPlain(node.attributes) && addend.shape.join() === sum!.shape.join();
 }
 
 class Rewriting {
@@ -74,7 +96,7 @@ class Rewriting {
     return node.op === "Gemm" ? this.#oneProduct(node) : undefined;
   }
 
-  /** x + a·b as one product with an addend. */
+  /** x + a·b as one product with an addend, so that products of one sum meet; what is left of them is taken apart again. */
   #sumInProduct([a, b]: [Tensor, Tensor]): Tensor | undefined {
     if (a.shape.join() !== b.shape.join()) return undefined;
     for (const [product, addend] of [

@@ -9,10 +9,14 @@ import { createKept, type KeptContents } from "./kept.ts";
 import type { AskedCase, FilterSource, Judged, JudgeRequest, KeepingBatch } from "./request.ts";
 
 /** Judges batches in this thread. */
-export function createBatchJudge({ options, rules }: FilterSource): (request: JudgeRequest) => KeepingBatch {
+export function createBatchJudge({
+  options,
+  rules,
+  keeps,
+}: FilterSource): (request: JudgeRequest) => KeepingBatch {
   const filter = createFilter(options, rules);
   const buffer = createLineBuffer();
-  const kept = createKept(options.max_file_bytes);
+  const kept = keeps ? createKept(options.max_file_bytes) : undefined;
   const judgeOne = (asked: AskedCase): Judged => {
     const one = withOld(asked, kept);
     if (one === undefined) return "lost";
@@ -25,7 +29,7 @@ export function createBatchJudge({ options, rules }: FilterSource): (request: Ju
             print: fingerprintOf(outcome.example, outcome.texts.diff),
           };
     // Last: it may take the place of the old one.
-    if (one.newOid !== null && typeof outcome.after === "string") kept.keep(one.newOid, outcome.after);
+    if (one.newOid !== null && typeof outcome.after === "string") kept?.keep(one.newOid, outcome.after);
     return judged;
   };
   return ({ cases, out }) => {
@@ -37,11 +41,13 @@ export function createBatchJudge({ options, rules }: FilterSource): (request: Ju
       taken.length,
     );
     lines.set(taken);
-    return { lines, outcomes, gone: kept.takeGone() };
+    return { lines, outcomes, gone: kept?.takeGone() ?? [] };
   };
 }
 
-function withOld(one: AskedCase, kept: KeptContents): Case | undefined {
-  const old = one.old === "kept" ? kept.get(one.oldOid) : one.old;
-  return old === undefined ? undefined : { ...one, old };
+/** What is kept was proved when it was a new content. */
+function withOld(one: AskedCase, kept: KeptContents | undefined): Case | undefined {
+  const isProved = one.old === "kept";
+  const old = one.old === "kept" ? kept?.get(one.oldOid) : one.old;
+  return old === undefined ? undefined : { ...one, old, isProved };
 }

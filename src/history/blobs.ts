@@ -101,7 +101,8 @@ function createAnswerReader(turns: Turn[]): (chunk: Buffer) => void {
   let answer: Answer | undefined;
   const readHead = (line: string) => {
     const turn = turns[0];
-    if (turn === undefined) throw new Error(`Expected no more answers from git, found "${line}"`);
+    // What comes behind the last answer belongs to a content that is longer than its head says.
+    if (turn === undefined) throw describeAnswer(line);
     const { oid, most } = turn.questions[turn.answers.length]!;
     const size = sizeIn(line, oid);
     if (most === null) return finish({ size, at: null });

@@ -95,6 +95,7 @@ export async function* harvestCommits(
   signal?: AbortSignal,
 ): AsyncGenerator<readonly Entry[], void> {
   const slabs = createSlabs();
+  const byRecord = joinRules(options, shadow, createRecordFilter(options, rules));
   const reader = openBlobs(shadow, signal);
   const judges = openJudges({
     source: { options, rules },
@@ -104,7 +105,6 @@ export async function* harvestCommits(
     early,
   });
   const log = { ...logOptionsOf(options, signal), streams: streamsFor(commits.length, judges.width) };
-  const byRecord = joinRules(options, shadow, createRecordFilter(options, rules));
   const join = createJoiner({ reader, slabs, kept: judges.kept }, byRecord);
   const work = inOrder(join, (joined) => judgeBatch(joined, { join, judges }));
   const pending: Promise<EntryBatch>[] = [];

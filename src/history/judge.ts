@@ -22,6 +22,8 @@ export type Case = {
   readonly newOid: string | null;
   /** The content before, `null` for a creation. */
   readonly old: Buffer | null;
+  /** Whether that is known to be the content that its id names. */
+  readonly isProved: boolean;
   readonly section: Buffer;
 };
 
@@ -33,7 +35,8 @@ export type Outcome = (
 ) & { readonly after?: string | null };
 
 /** What becomes of a record. */
-export function judge({ commit, path, oldOid, newOid, old, section }: Case, filter: Filter): Outcome {
+export function judge(one: Case, filter: Filter): Outcome {
+  const { commit, path, oldOid, newOid, old, section } = one;
   if (old?.subarray(0, BINARY_LOOK).includes(0)) return { drop: { reason: "binary" } };
   if (old !== null && !isUtf8(old)) return { drop: { reason: "undecodable", detail: "old content" } };
   const text = isUtf8(section) ? section : repairHeadings(section);
@@ -51,8 +54,8 @@ export function judge({ commit, path, oldOid, newOid, old, section }: Case, filt
     weight: filter.weigh(commit),
   };
   const algorithm = oldOid.length === 64 ? "sha256" : "sha1";
-  // Only a new content proves the old one; where there is none, the old one must be what its name says.
-  if (newOid === null && old !== null && blobName(old, algorithm) !== oldOid) {
+  // The diff alone does not prove it: git made it of the same object, whatever that holds.
+  if (old !== null && !one.isProved && blobName(old, algorithm) !== oldOid) {
     return {
       drop: { reason: "round-trip", detail: "blob: the old content is not the one that the commit names" },
     };

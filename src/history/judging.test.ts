@@ -7,8 +7,8 @@ import { awkwardSteps } from "../../test/awkward.ts";
 import { collect, makeRepository, withFolder } from "../../test/repository.ts";
 import { defaultsOf } from "../base/options.ts";
 import { filterOptions } from "../filters/options.ts";
-import type { Case } from "./judge.ts";
-import { openJudges } from "./judging.ts";
+import { openJudges, startEarly } from "./judging.ts";
+import type { AskedCase } from "./request.ts";
 import { createSlabs } from "./slabs.ts";
 
 const many = Array.from({ length: 300 }, (_, i) => ({
@@ -46,7 +46,7 @@ const source = {
 const commit = { hash: "1", parent: null, message: "m", author: "a", mail: "", time: 1, merge: false };
 
 /** A creation of a file with one line. */
-function makeCase(slab: ArrayBuffer): Case {
+function makeCase(slab: ArrayBuffer): AskedCase {
   const oid = "5626abf0f72e58d7a153368ba57db4c673c0e171";
   const nothing = "0".repeat(40);
   const text = `diff --git a/a b/a\nnew file mode 100644\nindex ${nothing}..${oid}\n--- /dev/null\n+++ b/a\n@@ -0,0 +1 @@\n+one\n`;
@@ -70,6 +70,22 @@ test("buffers come back for the next batch, and a thread that ends fails what wa
   const failed = assert.rejects(waiting, /Expected a thread to judge, found its end/);
   await judges.dispose();
   await failed;
+});
+
+test("a thread that ended before it was asked anything fails what it is asked", async () => {
+  const early = startEarly(1);
+  const thread = early.take()!;
+  await thread.end();
+  const slabs = createSlabs();
+  const judges = openJudges({
+    ...{ source, slabs, commits: 1, jobs: 1 },
+    early: { take: () => thread, end: early.end },
+  });
+  for (let i = 0; i < 2; i++) {
+    const slab = slabs.take(1000);
+    await assert.rejects(judges.judge([makeCase(slab)], slab), /Expected a thread to judge, found its end/);
+  }
+  await judges.dispose();
 });
 
 test("an old content that was to be kept and is not is lost, and no longer counted on", async () => {

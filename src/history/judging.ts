@@ -3,7 +3,16 @@
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import type { Answer, AskedCase, FilterSource, JudgedBatch, JudgeRequest, KeepingBatch } from "./request.ts";
+import { startBesideNursery } from "./nursery.ts";
+import type {
+  Answer,
+  AskedCase,
+  FilterSource,
+  JudgedBatch,
+  JudgeRequest,
+  JudgeRules,
+  KeepingBatch,
+} from "./request.ts";
 import type { Slabs } from "./slabs.ts";
 
 export type Judges = {
@@ -22,7 +31,7 @@ const COMMITS_WORTH_THREADS = 1000;
 const MOST_THREADS = 4;
 
 export type JudgesOptions = {
-  readonly source: FilterSource;
+  readonly source: JudgeRules;
   readonly slabs: Slabs;
   /** How many commits are to be judged. */
   readonly commits: number;
@@ -35,7 +44,11 @@ export type JudgesOptions = {
 export function openJudges({ source, slabs, commits, jobs, early }: JudgesOptions): Judges {
   const threads = jobs ?? (commits < COMMITS_WORTH_THREADS ? 0 : mostThreads());
   if (threads > 0) return openThreads({ source, slabs, early }, threads);
-  const loaded = import("./batch.ts").then(({ createBatchJudge }) => createBatchJudge(source));
+  const loaded = import("./batch.ts").then(({ createBatchJudge }) =>
+    createBatchJudge({ ...source, keeps: true }),
+  );
+  // Whoever judges meets a failure; until then it must not count as unhandled.
+  loaded.catch(() => {});
   const outs = createOuts(slabs);
   const kept = new Set<string>();
   return {
@@ -101,7 +114,7 @@ type Shared = Pick<JudgesOptions, "source" | "slabs" | "early">;
 
 function openThreads({ source, slabs, early }: Shared, count: number): Judges {
   const threads = Array.from({ length: count }, () => early?.take() ?? startThread());
-  for (const thread of threads) thread.begin(source);
+  for (const thread of threads) thread.begin({ ...source, keeps: count === 1 });
   const outs = createOuts(slabs);
   const kept = count === 1 ? new Set<string>() : undefined;
   let next = 0;
@@ -122,8 +135,8 @@ function openThreads({ source, slabs, early }: Shared, count: number): Judges {
   };
 }
 
-// Texts die young, and a small nursery is swept before they pile up: some 40 MB less than the usual one. Half of this
-// would save 8 MB more and take three hundredths longer.
+// Texts die young, and a small nursery is swept before they pile up: some 40 MB less than the usual one. These are two
+// halves of 8 MB; half of this would save 5 MB more, and the judging would take a tenth longer.
 const LIMITS = { maxYoungGenerationSizeMb: 16 };
 
 function newWorker(): Worker {
@@ -140,10 +153,12 @@ function newWorker(): Worker {
 type Thread = ReturnType<typeof startThread>;
 
 function startThread() {
-  const worker = newWorker();
+  const worker = startBesideNursery(newWorker);
   const waiting: Waiting[] = [];
+  let ended: { readonly error: unknown } | undefined;
   const fail = (error: unknown) => {
-    for (const { reject } of waiting.splice(0)) reject(error);
+    ended ??= { error };
+    for (const { reject } of waiting.splice(0)) reject(ended.error);
   };
   worker.on("message", (answer: Answer) => waiting.shift()!.resolve(answer));
   worker.on("error", fail);
@@ -153,6 +168,7 @@ function startThread() {
     begin: (source: FilterSource) => worker.postMessage(source),
     judge: (request: JudgeRequest) =>
       new Promise<Answer>((resolve, reject) => {
+        if (ended !== undefined) return reject(ended.error);
         waiting.push({ resolve, reject });
         worker.postMessage(request, [request.slab, request.out]);
       }),

@@ -2,6 +2,7 @@
 // Dates are UTC; a day without a time of day is the whole day, on both sides.
 
 import { parseDate } from "../base/dates.ts";
+import { UsageError } from "../base/errors.ts";
 import type { OptionTable, Values } from "../base/options.ts";
 import { splitOptions } from "../dataset/split.ts";
 import { filterOptions } from "../filters/options.ts";
@@ -78,12 +79,14 @@ export function logOptionsOf(options: HistoryOptions, signal?: AbortSignal): Log
   };
 }
 
-/** Which commits these options choose; throws a `UsageError` for a date that is none. */
-export function selectionOf(options: HistoryOptions): Selection {
-  return {
-    firstParent: options.merges === "first-parent",
-    maxCommits: options.max_commits,
-    since: options.since === null ? null : parseDate("since", options.since).first,
-    until: options.until === null ? null : parseDate("until", options.until).last,
-  };
+/** Which commits these options choose; throws a `UsageError` for a date that is none and for an end before the begin. */
+export function selectionOf({ merges, max_commits, ...dates }: HistoryOptions): Selection {
+  const since = dates.since === null ? null : parseDate("since", dates.since).first;
+  const until = dates.until === null ? null : parseDate("until", dates.until).last;
+  if (since !== null && until !== null && since > until) {
+    throw new UsageError(
+      `Expected a date for --since that is not later than that for --until, found --since ${dates.since} --until ${dates.until}; exchange them`,
+    );
+  }
+  return { firstParent: merges === "first-parent", maxCommits: max_commits, since, until };
 }

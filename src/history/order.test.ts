@@ -129,6 +129,12 @@ test("a date that is none, and a first parent that nobody has, are said", async 
     assert.throws(selection({ since }), /^UsageError: Expected a date such as .* for --since, found/, since);
   }
   assert.equal(selection({ until: "2024-01-31T12:00:01+02:00" })().until, 1706695201);
+  const day = selection({ since: "2024-01-31", until: "2024-01-31" })();
+  assert.equal(day.until! - day.since!, 86_399);
+  assert.throws(
+    selection({ since: "2024-02-01", until: "2024-01-31" }),
+    /^UsageError: Expected a date for --since .*, found --since 2024-02-01 --until 2024-01-31; exchange them$/,
+  );
   await withFolder(async (folder) => {
     const repository = await makeRepository(join(folder, "r"), branched);
     await git(["symbolic-ref", "HEAD", "refs/heads/unborn"], { cwd: repository });

@@ -19,13 +19,18 @@ export type JudgedBatch = { readonly lines: Uint8Array; readonly outcomes: reado
 export type KeepingBatch = JudgedBatch & { readonly gone: readonly string[] };
 
 /** What a thread needs to make its own filter, and the size up to which contents are asked for. */
-export type FilterSource = {
+export type JudgeRules = {
   readonly options: FilterOptions & { readonly max_file_bytes: number };
   readonly rules: RepositoryRules;
 };
 
+export type FilterSource = JudgeRules & {
+  /** Whether cases may count on contents that were judged before. */
+  readonly keeps: boolean;
+};
+
 /** A case whose old content may be one that whoever judges has kept. */
-export type AskedCase = Omit<Case, "old"> & { readonly old: Buffer | null | "kept" };
+export type AskedCase = Omit<Case, "old" | "isProved"> & { readonly old: Buffer | null | "kept" };
 
 /** Cases whose contents all lie in `slab`, and a buffer for the lines, of which another is made if it is too small. */
 export type JudgeRequest = {

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join, resolve, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { isAbort, UserError } from "../base/errors.ts";
+import { describeWriteFailure } from "../base/files.ts";
 import { type GitPlace, gitVersion, runGit, streamGit } from "./git.ts";
 
 /** A branch, tag or remote branch, and the object that it names. */
@@ -44,16 +45,25 @@ export async function openShadow(repository: string, signal?: AbortSignal): Prom
   return makeShadow(await surveyRepository(repository, signal));
 }
 
-/** Makes the shadow of a repository that was looked at. */
+/** Makes the shadow of a repository that was looked at; a `UserError` where there is no place for temporary files. */
 export function makeShadow(survey: Survey): Shadow {
-  const gitDir = mkdtempSync(join(tmpdir(), "codefudge-shadow-"));
+  const gitDir = makeTemporary();
   const dispose = () => rmSync(gitDir, { recursive: true, force: true });
   try {
     fillShadow(gitDir, survey);
     return { ...survey, gitDir, dispose };
   } catch (error) {
     dispose();
-    throw error;
+    throw describeWriteFailure(gitDir, error);
+  }
+}
+
+function makeTemporary(): string {
+  const path = join(tmpdir(), "codefudge-shadow-");
+  try {
+    return mkdtempSync(path);
+  } catch (error) {
+    throw describeWriteFailure(path, error);
   }
 }
 

@@ -1,7 +1,7 @@
 // Whether a dataset folder holds the whole harvest, split by time, the same bytes each time.
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { awkwardSteps } from "../../test/awkward.ts";
@@ -48,6 +48,25 @@ test("the splits follow time, no commit stands on two sides, and the counters ad
       sides.reduce((sum, side) => sum + side.length, 0),
       counters["examples"],
     );
+  });
+});
+
+test("where there is no folder for temporary files that is said, and no thread is left behind", async () => {
+  const { TMPDIR } = process.env;
+  await withFolder(async (folder) => {
+    await createSample(join(folder, "r"));
+    // As large as the index of a long history.
+    const packs = join(folder, "r", ".git", "objects", "pack");
+    mkdirSync(packs, { recursive: true });
+    writeFileSync(join(packs, "pack-none.idx"), Buffer.alloc(1 << 17));
+    process.env["TMPDIR"] = join(folder, "none");
+    try {
+      await assert.rejects(write(join(folder, "r"), join(folder, "data")), /^UserError: Expected to write /);
+    } finally {
+      if (TMPDIR === undefined) delete process.env["TMPDIR"];
+      else process.env["TMPDIR"] = TMPDIR;
+    }
+    assert.ok(!process.getActiveResourcesInfo().includes("MessagePort"), "a thread");
   });
 });
 

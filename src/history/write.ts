@@ -47,9 +47,10 @@ export async function* writeDataset(
   signal?: AbortSignal,
 ): AsyncGenerator<WriteEvent, DatasetManifest> {
   const survey = paths.survey ?? (await surveyRepository(paths.repository, signal));
-  const early = mayBeLong(survey, paths.folder) ? startEarly(options.jobs) : undefined;
   const shadow = makeShadow(survey);
+  let early: EarlyThreads | undefined;
   try {
+    if (mayBeLong(survey, paths.folder)) early = startEarly(options.jobs);
     const [listing, rules, license] = await Promise.all([
       listCommits(shadow, selectionOf(options), signal),
       readRules(shadow.top, shadow, signal),
@@ -84,7 +85,9 @@ function mayBeLong({ objectDirectory }: Survey, folder: string): boolean {
   const packs = join(objectDirectory, "pack");
   if (existsSync(journalPath(folder)) || !existsSync(packs)) return false;
   const indexes = readdirSync(packs).filter((name) => name.endsWith(".idx"));
-  return indexes.some((name) => statSync(join(packs, name)).size >= LONG_INDEX_BYTES);
+  // Packs may be replaced by others meanwhile.
+  const sizes = indexes.map((name) => statSync(join(packs, name), { throwIfNoEntry: false })?.size ?? 0);
+  return sizes.some((size) => size >= LONG_INDEX_BYTES);
 }
 
 type Resuming = Reading & { readonly rules: RepositoryRules; readonly early: EarlyThreads | undefined };

@@ -242,11 +242,46 @@ test("a commit whose message is a bomb", async () => {
   assert.ok(growth < 100, `${growth.toFixed()} MiB more`);
 });
 
+const content = Buffer.from("text\n");
+const good = Buffer.concat([Buffer.from("blob 5\0"), content]);
+const oid = createHash("sha1").update(good).digest("hex");
+
+/** A file whose content is a lie, and then another in its place, or nothing. */
+async function plantLie(lie: Buffer, { then }: { readonly then: readonly Entry[] }): Promise<string> {
+  const repository = trap.repository();
+  writeLoose(repository, oid, lie);
+  const [other] = await writeObjects(repository, "blob", [OTHER]);
+  const first = await commitTree(repository, [
+    { mode: "100644", name: "a", oid },
+    { mode: "100644", name: "b", oid: other! },
+  ]);
+  await writeObjects(repository, "blob", ["more\n"]);
+  const [tree] = await writeObjects(repository, "tree", [treeBytes(then)]);
+  const next = commitBytes(tree!, "Next", [first]).replaceAll("1700000000", "1600000000");
+  const [second] = await writeObjects(repository, "commit", [next]);
+  await setBranches(repository, { evil: second! });
+  return repository;
+}
+
+const OTHER = "other\n";
+const nameOf = (text: string) => createHash("sha1").update(`blob ${text.length}\0${text}`).digest("hex");
+
+/** Says one sentence, or makes no example of what is not what its name says. */
+async function assertNoLie(repository: string, what: string): Promise<void> {
+  const { code, stderr, folder } = await assertHarmless(trap, repository);
+  if (code !== 0) return assert.match(stderr, /^Expected [^\n]*git fsck[^\n]*\n$/, what);
+  const reading = readBack(folder);
+  assertSums(reading);
+  const wrong = reading.examples.filter(({ old }) => old === "evil\n" || old === "te");
+  assert.deepEqual(wrong, [], what);
+}
+
 test("objects that lie about their size or kind, and ones that are cut off, end in a sentence", async () => {
-  const content = Buffer.from("text\n");
-  const good = Buffer.concat([Buffer.from("blob 5\0"), content]);
   const lies = {
     "a smaller size": deflateSync(Buffer.concat([Buffer.from("blob 2\0"), content])),
+    "a smaller size, and another answer behind it": deflateSync(
+      Buffer.from(`blob 2\0te\n${nameOf(OTHER)} blob 5\nevil\n`),
+    ),
     "a larger size": deflateSync(Buffer.concat([Buffer.from("blob 60000\0"), content])),
     "a size beyond all": deflateSync(Buffer.concat([Buffer.from("blob 99999999999999999999\0"), content])),
     "no size": deflateSync(Buffer.concat([Buffer.from("blob \0"), content])),
@@ -257,22 +292,10 @@ test("objects that lie about their size or kind, and ones that are cut off, end 
     "nothing at all": Buffer.alloc(0),
     "no compression": good,
   };
-  const oid = createHash("sha1").update(good).digest("hex");
+  const changed: Entry = { mode: "100644", name: "a", oid: nameOf("more\n") };
   for (const [lie, bytes] of Object.entries(lies)) {
-    const repository = trap.repository();
-    writeLoose(repository, oid, bytes);
-    const first = await commitTree(repository, [{ mode: "100644", name: "a", oid }]);
-    const [tree] = await writeObjects(repository, "tree", [treeBytes([])]);
-    const gone = commitBytes(tree!, "Remove", [first]).replaceAll("1700000000", "1600000000");
-    const [second] = await writeObjects(repository, "commit", [gone]);
-    await setBranches(repository, { evil: second! });
-    const { code, stderr, folder } = await assertHarmless(trap, repository);
-    if (code !== 0) assert.match(stderr, /^Expected [^\n]*git fsck[^\n]*\n$/, lie);
-    else {
-      const reading = readBack(folder);
-      assertSums(reading);
-      const wrong = reading.examples.filter(({ old }) => old === "evil\n" || old === "te");
-      assert.deepEqual(wrong, [], lie);
+    for (const then of [[], [changed]]) {
+      await assertNoLie(await plantLie(bytes, { then }), `${lie}, then ${then.length} files`);
     }
   }
 });
