@@ -1,4 +1,4 @@
-// Secrets of twenty kinds, made up from a seed and from parts, so that none stands in this tree: what a scanner of
+// Secrets of many kinds, made up from a seed and from parts, so that none stands in this tree: what a scanner of
 // secrets must find. Each is a line of code as people commit them by accident.
 
 import { createRandom, type Random } from "../src/base/random.ts";
@@ -43,8 +43,8 @@ function password(random: Random): string {
 
 const header = (kind: string) => `${"-".repeat(5)}BEGIN ${kind}PRIVATE ${"KEY"}${"-".repeat(5)}`;
 
-/** Kinds by name; each gives one line. */
-export const plantedKinds: Readonly<Record<string, Maker>> = {
+/** Tokens with a form of their own, keys, addresses and headers, and two assignments. */
+const formKinds: Readonly<Record<string, Maker>> = {
   "AWS access key": (r) => `aws_access_key_id = ${prefixed(["AK", "IA"], `${UPPER}234567`, 16)(r)}`,
   "AWS secret": (r) => `export AWS_SECRET_ACCESS_KEY=${pick(r, `${MIXED}/+`, 40)}`,
   "GitHub token": (r) => `git clone https://${prefixed(["gh", "p_"], MIXED, 36)(r)}@github.com/a/b`,
@@ -67,6 +67,77 @@ export const plantedKinds: Readonly<Record<string, Maker>> = {
   "storage key": (r) => `AccountName=files;${["Account", "Key="].join("")}${pick(r, MIXED, 86)}==;Suffix=x`,
   "assigned key": (r) => `  client_secret: '${pick(r, MIXED, 32)}'`,
   "assigned password": (r) => `db.password = "${password(r)}"`,
+};
+
+const uuid = (r: Random) => [8, 4, 4, 4, 12].map((length) => pick(r, HEX, length)).join("-");
+const login = (r: Random) => Buffer.from(`ci:${pick(r, MIXED, 16)}`).toString("base64");
+
+/** Values behind a name, as languages and settings write them. */
+const assignedKinds: Readonly<Record<string, Maker>> = {
+  "XML element": (r) => `  <db:userPassword type="text">${pick(r, MIXED, 16)}</db:userPassword>`,
+  "XML attribute": (r) => `<property name="password" value="${pick(r, MIXED, 14)}"/>`,
+  "XML string": (r) => `<string name="maps_api_key">${pick(r, MIXED, 32)}</string>`,
+  "JSON entry": (r) => `{"name": "DB_PASSWORD", "value": "${pick(r, MIXED, 16)}"},`,
+  "JSON in a string": (r) => `"{\\"user\\":\\"app\\",\\"password\\":\\"${pick(r, MIXED, 16)}\\"}"`,
+  "YAML entry": (r) => `- { name: API_TOKEN, value: ${pick(r, MIXED, 24)} }`,
+  "YAML password": (r) => `  password: ${pick(r, MIXED, 18)}`,
+  "UUID as a key": (r) => `PLATFORM_API_KEY=${uuid(r)}`,
+  "Django key": (r) => `SECRET_KEY = 'django-insecure-${pick(r, `${MIXED}!@#$%^&*(-_=+)`, 50)}'`,
+  "Laravel key": (r) => `APP_KEY=base64:${pick(r, `${MIXED}+/`, 43)}=`,
+  "key of small letters": (r) => `api_key: ${pick(r, LOWER + DIGITS, 32)}`,
+  "key of base32": (r) => `totp_secret = "${pick(r, `${UPPER}234567`, 32)}"`,
+  "key with slashes": (r) => `  secret_key = "${pick(r, `${MIXED}+/`, 40)}"`,
+  "short password": (r) => `const dbPassword = "${pick(r, MIXED, 16)}";`,
+  "PHP constant": (r) => `define('DB_PASSWORD', '${pick(r, MIXED, 16)}');`,
+  "Java setter": (r) => `dataSource.setPassword("${pick(r, MIXED, 16)}");`,
+  "C# property": (r) => `public string Password { get; set; } = "${pick(r, MIXED, 16)}";`,
+  "Rust constant": (r) => `const API_TOKEN: &str = "${pick(r, MIXED, 32)}";`,
+  "Go assignment": (r) => `\tapiKey := "${pick(r, MIXED, 32)}"`,
+  "R assignment": (r) => `api_key <- "${pick(r, MIXED, 32)}"`,
+  "Ruby default": (r) => `secret = ENV["SECRET_KEY"] || "${pick(r, HEX, 64)}"`,
+  "Python default": (r) => `SECRET = os.environ.get("APP_SECRET", "${pick(r, MIXED, 32)}")`,
+  "shell default": (r) => `TOKEN=${"$"}{TOKEN:-${pick(r, MIXED, 32)}}`,
+  "Terraform default": (r) => `variable "db_password" { default = "${pick(r, MIXED, 16)}" }`,
+  "container's setting": (r) => `ENV MYSQL_ROOT_PASSWORD ${pick(r, MIXED, 16)}`,
+  "ADO.NET address": (r) => `Server=db.northwind.dev;User Id=sa;Password=${pick(r, MIXED, 16)};`,
+  "netrc line": (r) => `machine api.northwind.dev login bot password ${pick(r, MIXED, 20)}`,
+  "Redis setting": (r) => `requirepass ${pick(r, MIXED, 24)}`,
+  "mail password": (r) => `auth: { user: 'bot', pass: '${pick(r, MIXED, 16)}' },`,
+  "login of a registry": (r) => `"auths": {"https://r.northwind.dev/v1/": {"auth": "${login(r)}"}}`,
+  sentence: (r) => `The password of staging is unchanged, the new token is ${pick(r, MIXED, 32)}`,
+};
+
+/** Arguments of programs and functions. */
+const argumentKinds: Readonly<Record<string, Maker>> = {
+  "mysql -p": (r) => `mysql -u root -p${pick(r, MIXED, 16)} prod`,
+  "mysqladmin -p": (r) => `mysqladmin -u root -p'${password(r)}' shutdown`,
+  "curl -u": (r) => `curl -u deploy:${pick(r, MIXED, 20)} https://ci.northwind.dev/run`,
+  "curl --user": (r) => `curl --user "ci:${pick(r, MIXED, 16)}" https://ci.northwind.dev/run`,
+  "http -a": (r) => `http -a ci:${pick(r, MIXED, 16)} POST api.northwind.dev/v1`,
+  "wget --password": (r) => `wget --user=ci --password=${pick(r, MIXED, 16)} https://files.northwind.dev/a`,
+  sshpass: (r) => `sshpass -p '${pick(r, MIXED, 16)}' ssh deploy@db1.northwind.dev`,
+  "docker login": (r) => `docker login -u ci -p ${pick(r, MIXED, 20)} registry.northwind.dev`,
+  "redis-cli": (r) => `redis-cli -h cache.northwind.dev -a ${pick(r, MIXED, 24)} ping`,
+  ldapsearch: (r) => `ldapsearch -x -D "cn=admin,dc=nw" -w ${pick(r, MIXED, 16)} -b dc=nw`,
+  openssl: (r) => `openssl enc -d -aes-256-cbc -in k.enc -out k -pass pass:${pick(r, MIXED, 18)}`,
+  keytool: (r) => `keytool -genkey -keystore a.jks -storepass ${pick(r, MIXED, 16)}`,
+  chpasswd: (r) => `echo "deploy:${pick(r, MIXED, 16)}" | chpasswd`,
+  stdin: (r) => `echo "${pick(r, MIXED, 32)}" | docker login --username ci --password-stdin`,
+  "identified by": (r) => `CREATE USER 'app'@'%' IDENTIFIED BY '${pick(r, MIXED, 16)}';`,
+  "secret's literal": (r) => `kubectl create secret generic db --from-literal=password=${pick(r, MIXED, 16)}`,
+  "database of Go": (r) => `sql.Open("mysql", "app:${pick(r, MIXED, 16)}@tcp(db.northwind.dev:3306)/app")`,
+  "database of Oracle": (r) => `jdbc:oracle:thin:app/${pick(r, MIXED, 16)}@db.northwind.dev:1521:orcl`,
+  "secure string": (r) => `$p = ConvertTo-SecureString "${password(r)}" -AsPlainText -Force`,
+  "login of two arguments": (r) => `server.login("bot@northwind.dev", "${pick(r, MIXED, 16)}")`,
+  "pair of a login": (r) => `r = requests.get(url, auth=('ci', '${pick(r, MIXED, 16)}'))`,
+  "key of a signature": (r) => `jwt.sign({ id }, '${pick(r, MIXED, 32)}', { expiresIn: '1h' })`,
+};
+
+/** Kinds by name; each gives one line. */
+export const plantedKinds: Readonly<Record<string, Maker>> = {
+  ...formKinds,
+  ...assignedKinds,
+  ...argumentKinds,
 };
 
 /** `each` lines of every kind. */

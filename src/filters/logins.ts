@@ -1,4 +1,5 @@
-// Names and passwords inside addresses (`scheme://name:password@host`) and `Authorization` headers.
+// Names and passwords inside addresses (`scheme://name:password@host`), `Authorization` headers and the settings of
+// container programs, which hold the same.
 
 import { isPassword, isRandom } from "./plausible.ts";
 
@@ -27,12 +28,13 @@ function decodePercent(text: string): string {
   }
 }
 
-const HEADER = /\b(bearer|basic)\s{1,4}["']?([A-Za-z0-9._~+/-]{16,600}={0,2})(?![\w.~+/-])/gi;
+const HEADER =
+  /(?:\b(bearer|basic)\s{1,4}|"auth"\s?:\s{0,4})["']?([A-Za-z0-9._~+/-]{16,600}={0,2})(?![\w.~+/-])/gi;
 
 /** True for a bearer token that looks random, or a basic login whose password looks like one. */
 export function hasAuthorization(line: string): boolean {
   for (const [, scheme, value] of line.matchAll(HEADER)) {
-    const isSecret = scheme!.toLowerCase() === "basic" ? isBasicLogin(value!) : isRandom(value!);
+    const isSecret = scheme?.toLowerCase() === "bearer" ? isRandom(value!) : isBasicLogin(value!);
     if (isSecret) return true;
   }
   return false;

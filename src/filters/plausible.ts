@@ -2,11 +2,13 @@
 // The measures are ours, chosen on five repositories so that hardly anything there is an alarm; a random token of
 // twenty letters and digits passes them all but for a few in a thousand.
 
+import { strangeness } from "./letters.ts";
+
 /** Words of which no real secret is made. */
 const WORDS = new RegExp(
   [
-    "exam[pl]+e|sample|dummy|placeholder|change[-_.]?(?:me|it)|replace|redacted|removed|hidden|masked|obfuscat",
-    "your|insert|enter[-_]|todo|lorem|ipsum|secret|passw|passwd|p[a@][s$]{2}w|s3cr3t|credential|private|public",
+    "exam[pl]+e|abcd|1234|sample|dummy|placeholder|change[-_.]?(?:me|it)|replace|redacted|removed|hidden|masked|obfuscat",
+    "your|insert|enter[-_]|todo|lorem|ipsum|secret|pass|word|p[a@][s$]{2}w|s3cr3t|credential|private|public",
     "test|mock|stub|fake|fixture|demo|foobar|foobaz|hello|world|hunter2|letmein|qwert|asdf|zxcv|swordfish",
     "correct.?horse|trustno|deadbeef|cafebabe|feedface|supers|mysec|my[-_]|some[-_]|(?:user|admin|root|guest)[-_]?",
     "process\\.env|environ|getenv|os\\.|import\\.meta|null|undefined|none$|true$|false$|function|return|require",
@@ -15,8 +17,13 @@ const WORDS = new RegExp(
 );
 
 /** Counts, fillings, and places where a program puts the value in: in tokens of an issuer too. */
-const FILLING =
-  /0123456|1234567|123123|abcdefg|abcabc|abcd1234|a1b2c3|x{4}|y{4}|z{4}|X{4}|\*\*|\.\.\.|-{4}|_{4}|0{7}|1{7}|example|EXAMPLE|your[-_]|YOUR[-_]|[<>{}[\]]|\$[({]|^\$\w+$|\$[A-Z_]{3,}\b|%[({]|%[A-Z_]+%|#\{|@@|\\u[0-9a-f]{4}/;
+const FILLING = new RegExp(
+  [
+    "0123456|1234567|123123|abcdefg|abcabc|abcd1234|a1b2c3|x{4}|y{4}|z{4}|X{4}|\\*{3}|^\\*\\*|\\*\\*$|\\.\\.\\.|-{4}|_{4}|0{7}|1{7}",
+    "example|EXAMPLE|your[-_]|YOUR[-_]|<[^>]*>|\\{[^}]*\\}|\\[[^\\]]*\\]|^[<{[]|[>}\\]]$",
+    "\\$\\{|\\$\\(\\w|^\\$\\w+$|\\$[A-Z_]{5,}\\b|%\\(\\w+\\)|%\\{|%[A-Z_]+%|#\\{|^@@|@[A-Z_]+@|\\\\u[0-9a-f]{4}",
+  ].join("|"),
+);
 
 /** Something that stands for a token whose form is certain. */
 export function isFilling(value: string): boolean {
@@ -25,7 +32,28 @@ export function isFilling(value: string): boolean {
 
 /** The same, or made of words: for values whose form says nothing. */
 export function isPlaceholder(value: string): boolean {
-  return WORDS.test(value) || isFilling(value);
+  return isFilling(value) || (hasWord(value) && strangeness(value) < WORDLESS);
+}
+
+/** From here on a word of four letters in a value is there by chance. */
+const WORDLESS = 20;
+
+function hasWord(value: string): boolean {
+  return WORDS.test(value) || WORDS.test(withLetters(value));
+}
+
+const LETTERS: Readonly<Record<string, string>> = {
+  "0": "o",
+  "1": "i",
+  "3": "e",
+  "4": "a",
+  "5": "s",
+  "7": "t",
+};
+
+/** Digits that stand for the letters they look like: "5up3r53cr37". */
+function withLetters(value: string): string {
+  return value.replace(/[013457]/g, (digit) => LETTERS[digit]!);
 }
 
 /** More than half of the steps go to the next or the previous character. */
@@ -38,26 +66,55 @@ function isCounting(value: string): boolean {
 }
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+/** Those of Wikipedia and of the standard's texts. */
+const KNOWN_UUID = /^(?:550e8400-e29b-41d4|123e4567-e89b-12d3|f81d4fae-7dec-11d0)/i;
+
+/** A UUID that someone was given, where a key is expected. */
+export function isIssuedUuid(value: string): boolean {
+  return UUID.test(value) && !KNOWN_UUID.test(value) && !isFilling(value) && new Set(value).size >= 9;
+}
 
 /** A value that a generator made, not a person or a name in code: at least 16 characters, no identifier. */
 export function isRandom(value: string): boolean {
   if (value.length < 16 || /[^\w+/=.~:-]/.test(value) || UUID.test(value) || isPlaceholder(value))
     return false;
-  if (/^[\d.:T+-]+Z?$/.test(value) || entropy(value) < 3) return false;
-  const { digits, lower, upper, turns } = measure(value);
-  if (/^[0-9a-f]+$/i.test(value)) return value.length >= 24 && digits >= 4 && lower + upper >= 4;
-  if (wordShare(value) > 0.5) return false;
-  if (digits >= 2) return turns >= 0.25 && lower + upper >= 0.2 * value.length;
-  return value.length >= 20 && turns >= 0.35 && lower >= 4 && upper >= 4;
+  return !isTime(value) && isGenerated(value);
+}
+
+/** The same for a value with any signs in it, which code has as well, so that it must be long. */
+export function isRandomWithSigns(value: string): boolean {
+  if (value.length < 24 || /[^!-~]/.test(value)) return false;
+  if (strangeness(value) < SIGNS_LEAST || !isGenerated(value)) return false;
+  return value.length >= 48 ? !isCounting(value) : !isPlaceholder(value) && !CODE.test(value);
+}
+
+const CODE = /[()]{2}|=>|&&|\|\||;/;
+
+function isTime(value: string): boolean {
+  return /^[\d.:T+-]+Z?$/.test(value);
+}
+
+/** Bits of strangeness that a random value of 16 letters and digits has but for one in a hundred. */
+const LEAST = 2;
+/** Digits, letters of both cases and signs together are a rule for passwords, seldom a name. */
+const FOUR_LEAST = -4;
+/** Of code with signs some have as many as a short password. */
+const SIGNS_LEAST = 12;
+
+function isGenerated(value: string): boolean {
+  if (entropy(value) < 2.8) return false;
+  if (!/^[0-9a-f]+$/i.test(value)) return strangeness(value) >= LEAST;
+  const { digits, letters } = measure(value);
+  return value.length >= 24 && digits >= 4 && letters >= 4;
 }
 
 /** A password of a person or a program, in a place where nothing but a password stands: at least 8 characters. */
 export function isPassword(value: string): boolean {
   if (value.length < 8 || value.length > 128 || /\s/.test(value) || isPlaceholder(value)) return false;
-  const { digits, lower, upper, turns } = measure(value);
-  const kinds = [digits, lower, upper, value.length - digits - lower - upper].filter((count) => count > 0);
-  if (kinds.length < 2 || wordShare(value) > 0.6) return false;
-  return digits > 0 ? turns >= 0.2 : value.length >= 12 && turns >= 0.4;
+  const { kinds, digits } = measure(value);
+  if (kinds < 2 || isTime(value)) return false;
+  const least = kinds === 4 ? FOUR_LEAST : digits > 0 ? 0 : LEAST;
+  return strangeness(value) >= least;
 }
 
 /** Bits a character. */
@@ -69,32 +126,9 @@ function entropy(value: string): number {
   return bits;
 }
 
-/** Counts of kinds of characters, and the share of neighbours of different kinds. */
+/** How many digits, letters, and kinds of characters: digits, small letters, capitals, and others. */
 function measure(value: string) {
-  const counts = [0, 0, 0, 0];
-  let turns = 0;
-  let last = -1;
-  for (let at = 0; at < value.length; at++) {
-    const kind = kindOf(value.charCodeAt(at));
-    counts[kind]!++;
-    if (last >= 0 && kind !== last) turns++;
-    last = kind;
-  }
+  const counts = [/\d/g, /[a-z]/g, /[A-Z]/g, /[^\dA-Za-z]/g].map((kind) => value.match(kind)?.length ?? 0);
   const [digits, lower, upper] = counts as [number, number, number, number];
-  return { digits, lower, upper, turns: turns / Math.max(1, value.length - 1) };
-}
-
-function kindOf(code: number): number {
-  if (code >= 48 && code <= 57) return 0;
-  if (code >= 97 && code <= 122) return 1;
-  return code >= 65 && code <= 90 ? 2 : 3;
-}
-
-/** The share of a value that reads like words: runs of five letters or so with a vowel in every three. */
-function wordShare(value: string): number {
-  let letters = 0;
-  for (const [run] of value.matchAll(/[A-Z]?[a-z]{4,}|[A-Z]{5,}/g)) {
-    if (!/[^aeiouy]{4}|[aeiou]{4}/i.test(run) && /[aeiouy]/i.test(run)) letters += run.length;
-  }
-  return letters / value.length;
+  return { digits, letters: lower + upper, kinds: counts.filter((count) => count > 0).length };
 }

@@ -2,8 +2,11 @@
 // and is asked only where one of its anchors stands, so anchors must be part of every text that the rule finds. Forms
 // are those that the issuers document; what looks like a placeholder is none.
 
+import { assignedAnchors, hasAssignment } from "./assignments.ts";
+import { callAnchors, hasCallLogin } from "./calls.ts";
+import { commandAnchors, hasCommandLogin } from "./commands.ts";
 import { hasAuthorization, hasLogin, hasWebToken } from "./logins.ts";
-import { isFilling, isPassword, isRandom } from "./plausible.ts";
+import { isFilling } from "./plausible.ts";
 
 export type SecretRule = {
   readonly name: string;
@@ -86,6 +89,7 @@ const issued: readonly SecretRule[] = [
   ),
   token("Airtable token", ["airtable"], "pat[A-Za-z0-9]{14}\\.[0-9a-f]{64}"),
   token("Facebook token", ["eaac"], "EAAC[A-Za-z0-9]{60,250}"),
+  token("Django key", ["django-insecure-"], "django-insecure-[^\\s\"'`]{40,80}"),
   token("age key", ["age-secret-key-1"], "AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
   token(
     "Azure key",
@@ -97,49 +101,6 @@ const issued: readonly SecretRule[] = [
 const PRIVATE_KEY =
   /-----BEGIN (?:[A-Z0-9]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:["'`,;+\s\\]{0,6}$|(?:\\[rn]|\s){0,4}[A-Za-z0-9+/]{16})|^PuTTY-User-Key-File-\d: \S/;
 
-/** Names of what is kept secret, and a value right behind. */
-const KEYS =
-  "secrets?|tokens?|passw(?:or)?d|passphrase|passwd|pwd|credentials?|(?:api|access|auth|private|encryption|signing|master|account|client|shared|shared_?access|session|jwt|hmac|cookie)[_-]?keys?|(?:api|auth)[_-]?(?:secret|token)";
-const ASSIGNMENT = new RegExp(
-  `(?:${KEYS})[\\w-]{0,24}["'\`\\]]{0,2}(?:\\s{0,4}:\\s{0,2}[\\w<>|]{1,20})?\\s{0,4}(?::=|=>|={1,3}|:|,)\\s{0,4}(?:"([^"\\s]{10,256})"|'([^'\\s]{10,256})'|\`([^\`\\s]{10,256})\`|([\\w+/=.~-]{16,256})(?=$|[\\s;,&"'#<]))`,
-  "gi",
-);
-
-/** What stands right before a name whose value is meant to be refused, or to mean nothing. */
-const SPURIOUS = /(?:invalid|wrong|bad|fake|dummy|mock|sample|example|expired|unknown|test)[\s_-]?$/i;
-
-/** A name such as "password" or "api_key" with a value that no person would type as an example. */
-function hasAssignment(line: string): boolean {
-  for (const match of line.matchAll(ASSIGNMENT)) {
-    if (SPURIOUS.test(line.slice(Math.max(0, match.index - 12), match.index))) continue;
-    const [, double, single, back, bare] = match;
-    const quoted = double ?? single ?? back;
-    const value = longestPart(quoted ?? bare!);
-    if (isReadable(value) || value.startsWith("eyJ")) continue;
-    if (isRandom(value) || (quoted !== undefined && isStrong(value))) return true;
-  }
-  return false;
-}
-
-/** Of a path its longest name: "key/20240101/region/service" is no secret. */
-function longestPart(value: string): string {
-  const parts = value.split("/");
-  return parts.length < 3 ? value : parts.reduce((a, b) => (b.length > a.length ? b : a));
-}
-
-/** Base64 of plain text without a password in it. What begins with "eyJ" is a token of JSON, judged elsewhere. */
-function isReadable(value: string): boolean {
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return false;
-  const text = Buffer.from(value, "base64").toString("latin1");
-  return /^[ -~\s]+$/.test(text) && !isPassword(text.slice(text.indexOf(":") + 1));
-}
-
-/** A password with signs in it, as rules for passwords ask for. */
-function isStrong(value: string): boolean {
-  if (!/[!@#$%^&*?]/.test(value) || !/[A-Z]/.test(value) || !/[a-z]/.test(value)) return false;
-  return /^[\w!@#$%^&*?+=.~-]+$/.test(value) && isPassword(value);
-}
-
 /** Ours, in the order in which they are asked. */
 export const secretRules: readonly SecretRule[] = [
   ...issued,
@@ -149,28 +110,9 @@ export const secretRules: readonly SecretRule[] = [
     holds: (line) => PRIVATE_KEY.test(line),
   },
   { name: "login in an address", anchors: ["://"], holds: (line) => line.includes("@") && hasLogin(line) },
-  { name: "authorization header", anchors: ["bearer ", "basic "], holds: hasAuthorization },
+  { name: "authorization header", anchors: ["bearer ", "basic ", '"auth"'], holds: hasAuthorization },
   { name: "JSON Web Token", anchors: [".eyj"], holds: hasWebToken },
-  {
-    name: "assigned value",
-    anchors: [
-      ...["secret", "token", "passw", "passphrase", "pwd", "credential", "apikey", "api_key", "api-key"],
-      ...[
-        "access_key",
-        "access-key",
-        "accesskey",
-        "auth_key",
-        "auth-key",
-        "authkey",
-        "private_key",
-        "private-key",
-      ],
-      ...["privatekey", "encryption_key", "encryption-key", "encryptionkey", "signing_key", "signing-key"],
-      ...["signingkey", "master_key", "master-key", "masterkey", "account_key", "account-key", "accountkey"],
-      ...["client_key", "client-key", "clientkey", "shared_key", "shared-key", "sharedkey", "accesskey"],
-      ...["session_key", "session-key", "sessionkey", "jwt_key", "jwt-key", "jwtkey", "hmac_key", "hmac-key"],
-      ...["hmackey", "cookie_key", "cookie-key", "cookiekey"],
-    ],
-    holds: hasAssignment,
-  },
+  { name: "assigned value", anchors: assignedAnchors, holds: hasAssignment },
+  { name: "login in a command", anchors: commandAnchors, holds: hasCommandLogin },
+  { name: "login in a call", anchors: callAnchors, holds: hasCallLogin },
 ];
