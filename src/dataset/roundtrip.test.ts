@@ -60,7 +60,7 @@ test("a raw diff answer is held against its diff without reading it again", () =
 test("a sound example gives its patch and what it makes", () => {
   const result = checkRoundTrip(GOOD, BLOB);
   assert.ok(result.ok);
-  assert.deepEqual([result.value.patch.kind, result.value.text], ["modify", "b\n"]);
+  assert.deepEqual([result.value.patch.kind, result.value.after?.toString()], ["modify", "b\n"]);
 });
 
 const MODES = "diff --git a/f b/f\nold mode 100644\nnew mode 100755\n";

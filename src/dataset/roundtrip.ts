@@ -7,7 +7,7 @@ import { applyPatch } from "../patch/apply.ts";
 import type { Change } from "../patch/create.ts";
 import { type Patch, pathBefore } from "../patch/hunk.ts";
 import { isSafePath } from "../patch/path.ts";
-import { type Algorithm, blobId } from "./blob.ts";
+import { type Algorithm, nameText } from "./blob.ts";
 import type { Example } from "./example.ts";
 import { answerOf, type Format, formats, patchOf } from "./format.ts";
 import { isSameDiff } from "./raw-diff.ts";
@@ -16,8 +16,8 @@ import { requestOf } from "./request.ts";
 /** The blob after the commit, as git names it. */
 export type Blob = { readonly oid: string; readonly algorithm: Algorithm };
 
-/** What a sound example's diff makes of its file, `null` where it deletes it. */
-export type RoundTrip = { readonly patch: Patch; readonly text: string | null };
+/** What a sound example's diff makes of its file, `null` where it deletes it; valid until the next one is checked. */
+export type RoundTrip = { readonly patch: Patch; readonly after: Buffer | null };
 
 /**
  * The patch of an example that is sound, and its result: its diff gives the commit's blob, at least one format can express it, and
@@ -39,7 +39,8 @@ export function checkRoundTrip(example: Example, newBlob: Blob | null): Result<R
   if (answers.length === 0) return failure(refusal);
   const result = applyPatch(patch.value, example.old);
   if (!result.ok) return failure(`apply: ${result.reason}`);
-  if (!isBlob(result.value, newBlob)) return failure("blob: the result is not the file that the commit has");
+  const after = provedBlob(result.value, newBlob);
+  if (after === undefined) return failure("blob: the result is not the file that the commit has");
   for (const { format, text } of answers) {
     // Raw diffs are compared as text: reading them once more would double the time of it all.
     if (format.name === "diff" && isSameDiff(text, { patch: patch.value, diff: example.diff })) continue;
@@ -47,12 +48,14 @@ export function checkRoundTrip(example: Example, newBlob: Blob | null): Result<R
     const wrong = changes.ok ? differs(changes.value, patch.value, result.value) : changes.reason;
     if (wrong !== undefined) return failure(`${format.name}: ${wrong}`);
   }
-  return success({ patch: patch.value, text: result.value });
+  return success({ patch: patch.value, after });
 }
 
-function isBlob(text: string | null, blob: Blob | null): boolean {
-  if (text === null || blob === null) return text === null && blob === null;
-  return blobId(text, blob.algorithm) === blob.oid;
+/** The bytes of a text that is the blob, `null` where both are nothing, and `undefined` for another. */
+function provedBlob(text: string | null, blob: Blob | null): Buffer | null | undefined {
+  if (text === null || blob === null) return text === null && blob === null ? null : undefined;
+  const { oid, bytes } = nameText(text, blob.algorithm);
+  return oid === blob.oid ? bytes : undefined;
 }
 
 /** How what an answer means is another change than the patch's, if it is. */

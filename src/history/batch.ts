@@ -29,7 +29,7 @@ export function createBatchJudge({
             print: fingerprintOf(outcome.example, outcome.texts.diff),
           };
     // Last: it may take the place of the old one.
-    if (one.newOid !== null && typeof outcome.after === "string") kept?.keep(one.newOid, outcome.after);
+    if (one.newOid !== null && outcome.after instanceof Buffer) kept?.keep(one.newOid, outcome.after);
     return judged;
   };
   return ({ cases, out }) => {

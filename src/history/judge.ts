@@ -28,11 +28,11 @@ export type Case = {
 };
 
 /** An example with the bytes that its texts were decoded from, or the reason why it is none; either way with the content
- * that the commit has, where it was proved. */
+ * that the commit has, where it was proved: valid until the next one is judged. */
 export type Outcome = (
   | { readonly example: Example; readonly texts: { readonly old: Buffer | null; readonly diff: Buffer } }
   | { readonly drop: Drop }
-) & { readonly after?: string | null };
+) & { readonly after?: Buffer | null };
 
 /** What becomes of a record. */
 export function judge(one: Case, filter: Filter): Outcome {
@@ -64,7 +64,7 @@ export function judge(one: Case, filter: Filter): Outcome {
   if (!result.ok) return { drop: { reason: "round-trip", detail: result.reason } };
   const facts = { path, old: example.old, diff, oldOid, newOid: newOid ?? NOTHING.slice(0, oldOid.length) };
   const drop = filter.byContent(commit, facts);
-  const after = result.value.text;
+  const { after } = result.value;
   return drop === undefined ? { example, texts: { old, diff: text }, after } : { drop, after };
 }
 

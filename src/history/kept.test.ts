@@ -12,7 +12,7 @@ test("random contents come back whole or are said to be gone", () => {
   let went = 0;
   for (let i = 0; i < 5000; i++) {
     const text = "é".repeat(random.below(8)) + "x".repeat(random.below(40));
-    kept.keep(`${i}`, text);
+    kept.keep(`${i}`, Buffer.from(text));
     wanted.set(`${i}`, text);
     for (const oid of kept.takeGone()) {
       assert.equal(oid, [...wanted.keys()][0], "the oldest goes first");
@@ -27,11 +27,11 @@ test("random contents come back whole or are said to be gone", () => {
 
 test("what is too large is not kept, and what is there already is not kept twice", () => {
   const kept = createKept(60, 1024);
-  kept.keep("large", "x".repeat(61));
-  kept.keep("wide", "é".repeat(31));
+  kept.keep("large", Buffer.from("x".repeat(61)));
+  kept.keep("wide", Buffer.from("é".repeat(31)));
   assert.deepEqual([kept.get("large"), kept.get("wide")], [undefined, undefined]);
-  kept.keep("a", "y");
-  for (let i = 0; i < 17; i++) kept.keep("b", "x".repeat(60));
+  kept.keep("a", Buffer.from("y"));
+  for (let i = 0; i < 17; i++) kept.keep("b", Buffer.from("x".repeat(60)));
   assert.equal(kept.get("a")?.toString(), "y");
   assert.deepEqual(kept.takeGone(), []);
 });

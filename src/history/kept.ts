@@ -1,4 +1,4 @@
-// Contents that judging has found, kept in the form of bytes for the changes that come next: most old contents are the new
+// Contents that judging has found, kept for the changes that come next: most old contents are the new
 // one of a change shortly before, and need not be asked of git and handed over again. One buffer that goes round; what
 // came first goes first. Knows nothing of changes.
 
@@ -6,7 +6,7 @@ export type KeptContents = {
   /** The content of an id, valid until the next one is kept; `undefined` where it is not there. */
   get(oid: string): Buffer | undefined;
   /** Keeps a content unless it is too large. */
-  keep(oid: string, text: string): void;
+  keep(oid: string, content: Buffer): void;
   /** The ids that went since this was last asked. */
   takeGone(): readonly string[];
 };
@@ -39,16 +39,15 @@ export function createKept(mostBytes: number, roomBytes = ROOM_BYTES): KeptConte
       const place = places.get(oid);
       return place && room.subarray(place.at, place.at + place.size);
     },
-    keep(oid, text) {
-      if (places.has(oid) || text.length > most) return;
-      const size = Buffer.byteLength(text);
-      if (size > most) return;
+    keep(oid, content) {
+      const size = content.length;
+      if (places.has(oid) || size > most) return;
       if (end + size >= roomBytes) {
         clear(end, roomBytes);
         end = 0;
       }
       clear(end, end + size);
-      room.write(text, end, "utf8");
+      content.copy(room, end);
       places.set(oid, { at: end, size });
       end += size;
     },
