@@ -48,10 +48,10 @@ async function main({
   const wish = { max_length: job.length, per_device_train_batch_size: 1, memory };
   const { sizes: plan, kept } = planFit({ shape: sizes, adapter: LORA }, wish, memory);
   const length = plan.max_length;
-  const { keeping, kept_layers, once = false, alone = false } = kept;
+  const { keeping, kept_layers, once = false, halved = false, alone = false } = kept;
   const device = { threads, arena: plan.arena };
   const form = plan.streams ? { compute: "f32" as const, streams: true } : { compute, storage };
-  const dials = { ...form, keeping, kept_layers, once, alone, trusted: true };
+  const dials = { ...form, keeping, kept_layers, once, halved, alone, rows: length, trusted: true };
   const engine = new Engine({ model, read, adapter, trainable: "adapter", device, ...dials });
   const sequence = () => {
     const ids = Int32Array.from({ length }, () => random.below(model.vocab_size));
@@ -80,6 +80,7 @@ async function main({
         ...{
           arena: Number(plan.arena),
           once: Number(once),
+          halved: Number(halved),
           alone: Number(alone),
           streams: Number(plan.streams),
         },

@@ -161,7 +161,7 @@ test("all of src has a ceiling, which tests do not count for", () => {
     Object.fromEntries(
       Array.from({ length: 112 }, (_, index) => [`src/base/f${index}${ending}`, "// x\n".repeat(390)]),
     );
-  expectOne(findings(files(".ts")), /^src: 43\d\d\d lines without tests, the ceiling is 43000/);
+  expectOne(findings(files(".ts")), /^src: 43\d\d\d lines without tests, the ceiling is 43500/);
   assert.deepEqual(findings(files(".test.ts")), []);
 });
 

@@ -38,6 +38,8 @@ export function withPullback(x: Tensor, pullback: Pullback): Tensor {
 }
 /** x in f32, whatever it is held in. */
 export const asFloat = (x: Tensor): Tensor => (x.dtype === "float32" ? x : apply("Cast", [x], { to: 1 }));
+/** x in 16 bits; what is beyond 65,504 becomes infinite. */
+export const asHalf = (x: Tensor): Tensor => apply("Cast", [x], { to: 10 });
 export const matMul = (a: Tensor, b: Tensor): Tensor => apply("MatMul", [a, b]);
 /** aᵀ·b, where a is the narrow operand: what the kernel turns, it turns row by row. */
 export const matMulTurned = (a: Tensor, b: Tensor): Tensor => apply("FusedMatMul", [a, b], { transA: 1 });
@@ -47,7 +49,9 @@ export const matMulByTurned = (a: Tensor, b: Tensor): Tensor => apply("FusedMatM
 /** x·wᵀ for x [n, in] and w [out, in], the layout in which Hugging Face keeps linear layers. */
 export const linear = (x: Tensor, w: Tensor): Tensor => apply("Gemm", [x, w], { transB: 1 });
 
-export const reshape = (x: Tensor, shape: readonly number[]): Tensor => apply("Reshape", [x, int64s(shape)]);
+/** The same values in another shape; x itself where it has that one. */
+export const reshape = (x: Tensor, shape: readonly number[]): Tensor =>
+  shape.join() === x.shape.join() ? x : apply("Reshape", [x, int64s(shape)]);
 export const expand = (x: Tensor, shape: readonly number[]): Tensor => apply("Expand", [x, int64s(shape)]);
 export const transpose = (x: Tensor, perm: readonly number[]): Tensor => apply("Transpose", [x], { perm });
 /** Parts of x along an axis, of the sizes given. */

@@ -91,7 +91,7 @@ test("an operator without a gradient is named, with its reason, only when it is 
   const cast = apply("Cast", [x], { to: 1 });
   assert.throws(
     () => gradients([{ output: cast, gradient: seed }], [x]),
-    /found Cast: integer or bool input/,
+    /found Cast: another type than what flows back/,
   );
   const counted = apply("Cast", [input("n", "int64", [2])], { to: 1 });
   assert.equal(gradients([{ output: mul(x, counted), gradient: seed }], [x]).length, 1);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { add, apply, mul, reshape } from "./build.ts";
+import { add, apply, asHalf, mul, reshape } from "./build.ts";
 import { peakBytes } from "./peak.ts";
 import { input } from "./tensor.ts";
 
@@ -20,4 +20,10 @@ test("inputs and outputs are the caller's, what is in between counts as long as 
 
 test("another shape of the same values takes nothing", () => {
   assert.equal(peakBytes({ y: exp(reshape(exp(x), [2, 5])) }), 40);
+});
+
+test("what nobody takes comes at once where that is asked for, and what it was made of can go", () => {
+  const a = exp(x);
+  const outputs = { y: exp(exp(exp(a))), held: asHalf(a) };
+  assert.deepEqual([peakBytes(outputs, "depth"), peakBytes(outputs, "ends")], [120, 80]);
 });

@@ -1,6 +1,7 @@
 // Rewriting graphs: the same outputs with some tensors replaced, and a backward pass cut off from its forward pass. It
 // knows the operators by name only.
 
+import { asFloat, asHalf } from "./build.ts";
 import { input, type Node, nodesOf, type Tensor } from "./tensor.ts";
 
 /** Outputs in which every tensor that `replacement` knows is that instead; nodes between are made anew. */
@@ -30,14 +31,21 @@ export type Cut<K extends string> = {
   readonly kept: Readonly<Record<string, Tensor>>;
 };
 
+/** What is kept of a forward pass, and what of that is long enough for 16 bits to save something; nothing if not given. */
+export type KeepRule = {
+  readonly keeps: (tensor: Tensor, node: Node) => boolean;
+  readonly halved?: (tensor: Tensor) => boolean;
+};
+
 /**
  * Cuts a backward pass off from the forward pass that it is built on: the first tensors of the forward pass on the way
- * back that `keeps` says yes to become inputs, and what lies before the others is computed again.
+ * back that `keeps` says yes to become inputs, and what lies before the others is computed again. What is `halved` goes
+ * from one to the other in 16 bits.
  */
 export function cutForward<K extends string>(
   backward: Readonly<Record<K, Tensor>>,
   forward: Tensor,
-  keeps: (tensor: Tensor, node: Node) => boolean,
+  { keeps, halved }: KeepRule,
 ): Cut<K> {
   const before = new Set(nodesOf([forward]));
   const kept: Record<string, Tensor> = {};
@@ -51,8 +59,10 @@ export function cutForward<K extends string>(
       inputs.set(source, known);
       if (known.has(index)) return;
       const name = `kept:${Object.keys(kept).length}`;
-      kept[name] = tensor;
-      known.set(index, input(name, tensor.dtype, tensor.shape));
+      const held = halved?.(tensor) ? asHalf(tensor) : tensor;
+      kept[name] = held;
+      const given = input(name, held.dtype, held.shape);
+      known.set(index, held === tensor ? given : asFloat(given));
     } else if (!seen.has(source)) {
       seen.add(source);
       for (const from of source.inputs) visit(from);

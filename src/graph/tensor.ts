@@ -85,9 +85,9 @@ export function nodesOf(outputs: readonly Tensor[]): Node[] {
 /**
  * In which order nodes are written, which decides how a runtime that goes back from the outputs takes turns: `first` as
  * they are met from the outputs; `depth` by how many nodes stand before them, so that what is next to the inputs, and
- * what is only cut out of them, comes when it is needed.
+ * what is only cut out of them, comes when it is needed; `ends` the same, but what nobody takes comes as soon as it can.
  */
-export type Order = "first" | "depth";
+export type Order = "first" | "depth" | "ends";
 
 /** The same nodes in that order. */
 export function orderedNodes(outputs: readonly Tensor[], order: Order): Node[] {
@@ -100,5 +100,12 @@ export function orderedNodes(outputs: readonly Tensor[], order: Order): Node[] {
       1 + node.inputs.reduce((most, { source }) => Math.max(most, depths.get(source) ?? 0), 0),
     );
   }
-  return nodes.sort((a, b) => depths.get(a)! - depths.get(b)!);
+  const sorted = nodes.sort((a, b) => depths.get(a)! - depths.get(b)!);
+  if (order === "depth") return sorted;
+  const taken = new Set<unknown>(nodes.flatMap(({ inputs }) => inputs.map(({ source }) => source)));
+  // A runtime begins with the last of those that nobody takes.
+  return [
+    ...sorted.filter((node) => taken.has(node)),
+    ...sorted.filter((node) => !taken.has(node)).reverse(),
+  ];
 }

@@ -18,6 +18,8 @@ export type Extent = {
    * the row that first stands.
    */
   readonly reach?: number;
+  /** Steps of attention's scores on eight-bit integers, where a sequence is long; f32 when not given. */
+  readonly steps?: number;
 };
 
 type Tables = { readonly cos: Tensor; readonly sin: Tensor };
@@ -48,7 +50,7 @@ export function causalAttention(
   rows: Tensor | null = null,
 ): Hooks["attend"] {
   const { num_attention_heads: heads, num_key_value_heads: kvHeads, head_dim: d } = config;
-  const { batch, length, reach } = extent;
+  const { batch, length, reach, steps } = extent;
   const plain = rotaryTables(config, length);
   const packed = reach === undefined ? null : { reach, starts: input("starts", "float32", [batch, length]) };
   const ids = packed === null ? plainPositions(extent) : input("positions", "int64", [batch, length]);
@@ -59,7 +61,8 @@ export function causalAttention(
     queries: rotate(q, heads, scaled),
     keys: rotate(k, kvHeads, plain),
   });
-  const shape = { batch, length, heads: kvHeads, group: heads / kvHeads, d };
+  const sizes = { batch, length, heads: kvHeads, group: heads / kvHeads, d };
+  const shape = steps === undefined ? sizes : { ...sizes, steps };
   if (packed === null && rows === null && length > LONG && hasTiles(shape)) {
     return (q, k, v) => {
       const { queries, keys } = rotated(q, k);

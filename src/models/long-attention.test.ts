@@ -35,37 +35,62 @@ const shapes: Readonly<Record<string, LongShape>> = {
   "very long: larger tiles": { batch: 1, length: 4096, heads: 1, group: 1, d: 16 },
 };
 
+/** y and the gradients of drawn q, k and v; `shift` is added to every key. */
+async function computed(shape: LongShape, attention: typeof longAttention, shift = 0) {
+  const { batch, length, heads, group, d } = shape;
+  const widths = { q: heads * group * d, k: heads * d, v: heads * d };
+  const random = createRandom(3);
+  const uniform = (n: number, scale: number, from = 0) =>
+    Float32Array.from({ length: n }, () => from + scale * (2 * random.uniform() - 1));
+  const inputs = {
+    q: input("q", "float32", [batch, length, widths.q]),
+    k: input("k", "float32", [batch, length, widths.k]),
+    v: input("v", "float32", [batch, length, widths.v]),
+  };
+  const given = {
+    q: uniform(batch * length * widths.q, 2),
+    k: uniform(batch * length * widths.k, 2, shift),
+    v: uniform(batch * length * widths.v, 1),
+    dy: uniform(batch * length * widths.q, 1),
+  };
+  const y = attention(inputs, shape);
+  const seed = { output: y, gradient: input("dy", "float32", y.shape) };
+  const [dq, dk, dv] = gradients([seed], [inputs.q, inputs.k, inputs.v]);
+  return evaluate({ y, dq: dq!, dk: dk!, dv: dv! }, given);
+}
+
+const PARTS = ["y", "dq", "dk", "dv"];
+
 for (const [name, shape] of Object.entries(shapes)) {
   test(`tiles give what one product gives, and its gradient: ${name}`, async () => {
-    const { batch, length, heads, group, d } = shape;
-    const widths = { q: heads * group * d, k: heads * d, v: heads * d };
-    const random = createRandom(3);
-    const uniform = (n: number, scale: number) =>
-      Float32Array.from({ length: n }, () => scale * (2 * random.uniform() - 1));
-    const inputs = {
-      q: input("q", "float32", [batch, length, widths.q]),
-      k: input("k", "float32", [batch, length, widths.k]),
-      v: input("v", "float32", [batch, length, widths.v]),
-    };
-    const given = {
-      q: uniform(batch * length * widths.q, 2),
-      k: uniform(batch * length * widths.k, 2),
-      v: uniform(batch * length * widths.v, 1),
-      dy: uniform(batch * length * widths.q, 1),
-    };
-    const all = async (y: Tensor) => {
-      const seed = { output: y, gradient: input("dy", "float32", y.shape) };
-      const [dq, dk, dv] = gradients([seed], [inputs.q, inputs.k, inputs.v]);
-      return evaluate({ y, dq: dq!, dk: dk!, dv: dv! }, given);
-    };
     assert.ok(hasTiles(shape));
-    const found = await all(longAttention(inputs, shape));
-    const wanted = await all(plain(inputs, shape));
-    for (const part of ["y", "dq", "dk", "dv"]) {
+    const found = await computed(shape, longAttention);
+    const wanted = await computed(shape, plain);
+    for (const part of PARTS) {
       const [own, other] = [numbersOf(found, part), numbersOf(wanted, part)];
       const scale = Math.max(...other.map(Math.abs).slice(0, 1e5));
       const off = own.reduce((most, x, i) => Math.max(most, Math.abs(x - other[i]!)), 0);
       assert.ok(off <= 1e-5 * scale, `${part}: off by ${off} of ${scale}`);
+    }
+  });
+}
+
+for (const [shift, steps] of [
+  [0, 127],
+  [0, 63],
+  [20, 127],
+] as const) {
+  test(`scores in ${steps} steps change little, keys around ${shift} no more`, async () => {
+    const shape = shapes["three heads to a key head, five tiles"]!;
+    const found = await computed({ ...shape, steps }, longAttention, shift);
+    const wanted = await computed(shape, plain, shift);
+    for (const part of PARTS) {
+      const [own, other] = [numbersOf(found, part), numbersOf(wanted, part)];
+      const sum = (f: (x: number, y: number) => number) =>
+        own.reduce((total, x, i) => total + f(x, other[i]!), 0);
+      const error = Math.sqrt(sum((x, y) => (x - y) ** 2) / sum((_, y) => y * y));
+      // Else the scores would not be rounded at all.
+      assert.ok(error > 1e-4 && error < 3 / steps, `${part}: relative error ${error}`);
     }
   });
 }

@@ -19,6 +19,7 @@ import {
   withPullback,
 } from "../graph/build.ts";
 import { constant, int64s, type Tensor } from "../graph/tensor.ts";
+import { centred, type Place, roundedScores, roundedSlopes } from "./rounded-scores.ts";
 import { createTurns, type Turns } from "./turns.ts";
 
 /** `heads` are those of keys and values, each with `group` heads of queries. */
@@ -28,6 +29,8 @@ export type LongShape = {
   readonly heads: number;
   readonly group: number;
   readonly d: number;
+  /** Steps of scores on eight-bit integers, but for those of tiles on the diagonal; f32 when not given. */
+  readonly steps?: number;
 };
 
 type Sizes = LongShape & {
@@ -70,7 +73,8 @@ export function longAttention(
   );
   const byHead = (x: Tensor) =>
     reshape(transpose(reshape(x, [batch, length, heads, d]), [0, 2, 1, 3]), [batch * heads, length, d]);
-  const attended = { queries, keys: byHead(k), values: byHead(v), sizes };
+  const keys = shape.steps === undefined ? byHead(k) : centred(byHead(k));
+  const attended = { queries, keys, values: byHead(v), sizes };
   const parts = attend(attended);
   const rule = (dy: Tensor) => attentionGradients({ ...attended, ...parts }, dy);
   const mixed = withPullback(parts.mixed, { of: [queries, attended.keys, attended.values], rule });
@@ -99,11 +103,10 @@ function attend({ queries, keys, values, sizes }: Attended): Mixed {
     const scores = add(matMul(mine!, transpose(met!, [0, 2, 1])), mask);
     return inTurn.done(partial(scores, mix!));
   });
-  const far = tilesOf(each.queries.map(parted), sizes).map(({ own, i, met }) => {
-    const [mine] = inTurn.next([own]);
-    const scores = apply("Gemm", [mine!, slice(each.keys[i]!, 0, met)], { transB: 1 });
-    return inTurn.done(partial(scores, slice(each.values[i]!, 0, met)));
-  });
+  const scoresOf = farScores({ queries, keys, sizes });
+  const far = placesOf(sizes).map((place) =>
+    inTurn.done(partial(scoresOf(place, inTurn), slice(each.values[place.i]!, 0, place.met))),
+  );
   const shape = (width: number) => [each.queries.length, blocks, rows, width];
   const all = (name: keyof Partial, { fill, width }: { fill: number; width: number }) => [
     reshape(
@@ -133,6 +136,16 @@ function attend({ queries, keys, values, sizes }: Attended): Mixed {
   return { mixed: apply("Identity", [add(mul(mixedNear, share(one)), mul(mixedFar, share(other)))]), sums };
 }
 
+/** Scores of a tile before the diagonal, which wait for their turn. */
+function farScores({ queries, keys, sizes }: Omit<Attended, "values">) {
+  if (sizes.steps !== undefined) return roundedScores({ queries, keys }, sizes.steps);
+  const [asked, met] = [parted(queries).map(parted), parted(keys)];
+  return ({ i, at, met: range }: Place, inTurn: Turns): Tensor => {
+    const [own] = inTurn.next([asked[i]![at]!]);
+    return apply("Gemm", [own!, slice(met[i]!, 0, range)], { transB: 1 });
+  };
+}
+
 function partial(scores: Tensor, values: Tensor): Partial {
   const axis = int64s([scores.shape.length - 1]);
   const weights = softmax(scores);
@@ -159,7 +172,8 @@ function attentionGradients({ queries, keys, values, sizes, mixed, sums }: Atten
   };
   const inTurn = createTurns();
   const near = nearGradients(each, sizes, inTurn);
-  const far = farGradients(each, sizes, inTurn);
+  const slopesOf = farSlopes({ queries, keys, values, dy, sums, delta, sizes }, each);
+  const far = farGradients(each, { sizes, slopesOf }, inTurn);
   const whole = (name: keyof Slopes, missing: { first?: Tensor; last?: Tensor }) => {
     const [diagonal, before] = [near, far].map((parts) => parts.map((part) => part[name]));
     const sum = concat(diagonal!, 0);
@@ -194,19 +208,37 @@ function nearGradients(each: Operands, sizes: Sizes, inTurn: Turns): Slopes[] {
   });
 }
 
-/** Of the tiles before it: dQ of each, and dK and dV of the last keys that it met, whose sums are whole with it. */
-function farGradients(each: Operands, sizes: Sizes, inTurn: Turns): Slopes[] {
-  const { block } = sizes;
-  const [queriesAnd, dyAnd, dy] = [each.queriesAnd, each.dyAnd, each.dy].map((x) => x.map(parted));
-  const sums = new Map<number, Omit<Slopes, "dq">>();
-  return tilesOf(each.queries.map(parted), sizes).map(({ own, at, i, met }) => {
+type SlopesOf = (place: Place, inTurn: Turns) => readonly [Tensor, Tensor];
+
+/** S - sums and dP - delta of a tile before the diagonal, turned, which wait for their turn. */
+function farSlopes(
+  known: Attended & Readonly<Record<"dy" | "sums" | "delta", Tensor>>,
+  each: Operands,
+): SlopesOf {
+  if (known.sizes.steps !== undefined) return roundedSlopes(known, known.sizes.steps);
+  const [queriesAnd, dyAnd] = [each.queriesAnd, each.dyAnd].map((x) => x.map(parted));
+  return ({ i, at, met }, inTurn) => {
     const [asked, given] = inTurn.next([queriesAnd![i]![at]!, dyAnd![i]![at]!]) as [Tensor, Tensor];
     const product = (x: Tensor, y: Tensor) => apply("Gemm", [slice(x, 0, met), y], { transB: 1 });
-    const weights = apply("Exp", [product(each.keysAnd[i]!, asked)]);
-    const scores = mul(weights, product(each.valuesAnd[i]!, given));
+    return [product(each.keysAnd[i]!, asked), product(each.valuesAnd[i]!, given)];
+  };
+}
+
+type Far = { readonly sizes: Sizes; readonly slopesOf: SlopesOf };
+
+/** Of the tiles before it: dQ of each, and dK and dV of the last keys that it met, whose sums are whole with it. */
+function farGradients(each: Operands, { sizes, slopesOf }: Far, inTurn: Turns): Slopes[] {
+  const { block } = sizes;
+  const [queries, dy] = [each.queries, each.dy].map((x) => x.map(parted));
+  const sums = new Map<number, Omit<Slopes, "dq">>();
+  return placesOf(sizes).map((place) => {
+    const { i, at, met } = place;
+    const [scored, slope] = slopesOf(place, inTurn);
+    const weights = apply("Exp", [scored]);
+    const scores = mul(weights, slope);
     const { dq, ...sum } = inTurn.done({
       dq: matMul(slice(each.keysT[i]!, 1, met), scores),
-      dk: plus(scores, own, sums.get(i)?.dk),
+      dk: plus(scores, queries![i]![at]!, sums.get(i)?.dk),
       dv: plus(weights, dy![i]![at]!, sums.get(i)?.dv),
     });
     if (at === 1) return { dq, ...sum };
@@ -220,20 +252,11 @@ function plus(a: Tensor, b: Tensor, sum?: Tensor): Tensor {
   return sum ? apply("Gemm", [a, b, sum]) : matMul(a, b);
 }
 
-type Tile = {
-  /** Which group of heads, and which block of its queries. */
-  readonly i: number;
-  readonly at: number;
-  /** [rows, d]. */
-  readonly own: Tensor;
-  /** The keys that all of it meets. */
-  readonly met: Range;
-};
-
 /** All tiles but the first of each group, which meets none: the longest come first, so that memory once had is enough. */
-function tilesOf(queries: readonly (readonly Tensor[])[], { blocks, block }: Sizes): Tile[] {
+function placesOf({ batch, heads, blocks, block }: Sizes): Place[] {
+  const groups = Array.from({ length: batch * heads }, (_, i) => i);
   return Array.from({ length: blocks - 1 }, (_, k) => blocks - 1 - k).flatMap((at) =>
-    queries.map((x, i) => ({ i, at, own: x[at]!, met: [0, at * block] as const })),
+    groups.map((i) => ({ i, at, met: [0, at * block] as const })),
   );
 }
 
@@ -273,5 +296,3 @@ function parted(x: Tensor): Tensor[] {
 function filled(shape: readonly number[], value: number): Tensor {
   return constant("float32", shape, new Float32Array(sizeOf(shape)).fill(value));
 }
-
-type Range = readonly [number, number];

@@ -36,7 +36,7 @@ export function createTurns(): Turns {
   };
 }
 
-export type RowParts = {
+type RowParts = {
   /** Rows of a part; fewer of the last one. */
   readonly rows: number;
   /** Names of the inputs that are trained. */

@@ -3,6 +3,7 @@
 
 import { type Buffer, type Buffers, createBuffer } from "../runtime/device.ts";
 import { type Batch, packBatches, type Sequence } from "./batch.ts";
+import type { Observer } from "./block-weights.ts";
 import { channelsOf, type FrozenGroup, groupInputs, partsOf, widthOf } from "./int8.ts";
 import type { Trained } from "./trained.ts";
 
@@ -28,10 +29,65 @@ export function judge(measured: Omit<ComputeCheck, "passed">): ComputeCheck {
 const COUNT = 2;
 const LENGTH = 256;
 
-/** The sequences of the check as one batch. */
-export function calibrationBatch(sequences: readonly Sequence[]): Batch {
+/** The sequences of the check as one batch, or one by one where that would have more than `most` rows. */
+export function calibrationBatches(sequences: readonly Sequence[], most = Infinity): Batch[] {
   const chosen = calibrationSequences(sequences);
-  return packBatches(chosen, chosen.length)[0]!;
+  const together = packBatches(chosen, chosen.length);
+  return together.every(({ ids }) => ids.length <= most) ? together : packBatches(chosen, 1);
+}
+
+/** What the check runs; one that is disposed still has its gradients. */
+type Checked = {
+  readonly trained: ReadonlyMap<string, Trained>;
+  accumulate(batch: Batch, seed: number, observe?: Observer): Promise<number>;
+  dispose(): Promise<void>;
+};
+
+type Check = {
+  readonly engine: Checked;
+  /** The same in f32, whose layers are handed to `hold` before the engine runs. */
+  readonly reference: Checked;
+  readonly batches: readonly Batch[];
+  readonly hold: Observer;
+};
+
+/** Compares loss and gradient of a few batches. */
+export async function checkAgainst({ engine, reference, batches, hold }: Check): Promise<ComputeCheck> {
+  const targets = batches.reduce((n, { rows }) => n + rows.length, 0);
+  const f32_loss = (await summedLoss(reference, batches, observeAll(batches.length, hold))) / targets;
+  // Its working memory goes before the other's comes.
+  await reference.dispose();
+  const int8_loss = (await summedLoss(engine, batches)) / targets;
+  return judge({ f32_loss, int8_loss, cosine: gradientCosine(engine.trained, reference.trained) });
+}
+
+async function summedLoss(engine: Checked, batches: readonly Batch[], observers?: readonly Observer[]) {
+  let nll = 0;
+  for (const [i, batch] of batches.entries()) nll += await engine.accumulate(batch, 0, observers?.[i]);
+  return nll;
+}
+
+/** An observer for each of so many batches: the last one's hands on what was seen of a layer in all of them. */
+function observeAll(count: number, last: Observer): Observer[] {
+  const seen = new Map<number, Buffers>();
+  const merge: Observer = (layer, _, observed) => {
+    seen.set(layer, mergeObserved(seen.get(layer), observed));
+  };
+  const end: Observer = (layer, weights, observed) =>
+    last(layer, weights, mergeObserved(seen.get(layer), observed));
+  return Array.from({ length: count }, (_, i) => (i < count - 1 ? merge : end));
+}
+
+/** What `observing` (frozen.ts) has seen in both: the largest magnitudes, and sums of what is summed over rows. */
+function mergeObserved(before: Buffers | undefined, now: Buffers): Buffers {
+  const seen = Object.fromEntries(Object.entries(now).filter(([name]) => /^(largest|typical):/.test(name)));
+  for (const [name, { data }] of Object.entries(before ?? {})) {
+    const [values, others] = [seen[name]!.data as Float32Array, data as Float32Array];
+    const isLargest = name.startsWith("largest:");
+    for (let i = 0; i < values.length; i++)
+      values[i] = isLargest ? Math.max(values[i]!, others[i]!) : values[i]! + others[i]!;
+  }
+  return seen;
 }
 
 /**

@@ -6,11 +6,13 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { readPeft } from "../adapters/peft.ts";
 import { createModel } from "../models/table.ts";
+import { collectGarbage } from "../runtime/garbage.ts";
 import { openFolder } from "../weights/folder.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import { createAdamw, stepAdamw } from "./adamw.ts";
 import { packBatches, type Sequence, targetCount } from "./batch.ts";
 import { Engine } from "./engine.ts";
+import { SameLists } from "./same.ts";
 import { scheduleFactor } from "./schedule.ts";
 import { clipFactor, gradientNorm } from "./trained.ts";
 
@@ -117,3 +119,67 @@ for (const variant of ["tied", "untied"]) {
     await engine.dispose();
   });
 }
+
+/** As many arrays of layers as were read and are still held. */
+async function heldOf(refs: readonly WeakRef<Float32Array>[]): Promise<number> {
+  // Garbage of the run that is just over goes in the next turn of the event loop.
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    collectGarbage();
+  }
+  return refs.filter((ref) => ref.deref() !== undefined).length;
+}
+
+test("weights that are read anew are let go of after every run, and after the check of rounded ones", async () => {
+  const source = openFolder(`${GOLDEN}untied`);
+  const model = createModel(source.config);
+  const refs: WeakRef<Float32Array>[] = [];
+  const read = (name: string) => {
+    const data = Float32Array.from(source.read(name));
+    if (name.includes(".layers.")) refs.push(new WeakRef(data));
+    return data;
+  };
+  const parts = { model, read, adapter: readPeft(`${GOLDEN}untied/adapter`) };
+  const device = { threads: 1, arena: true };
+  const streams = new Engine({ ...parts, trainable: "adapter", streams: true, device });
+  const [batch] = packBatches(sequences.slice(0, 1), 1);
+  for (let step = 0; step < 2; step++) {
+    await streams.accumulate(batch!);
+    assert.ok(refs.length > 0);
+    assert.equal(await heldOf(refs), 0, `after step ${step}`);
+  }
+  const like = new Engine({ ...parts, trainable: "none", like: streams, device });
+  await like.evaluate(batch!);
+  assert.equal(await heldOf(refs), 0, "after what uses the weights of another engine");
+  await like.dispose();
+  await streams.dispose();
+  refs.length = 0;
+  const rounded = new Engine({ ...parts, trainable: "adapter", compute: "int8", trusted: true, device });
+  await rounded.prepare(sequences);
+  await rounded.accumulate(batch!);
+  // Norms and biases stay as they were read.
+  const plain = model.blockParameters.filter(({ shape }) => shape.length === 1).length;
+  assert.ok((await heldOf(refs)) <= plain * model.num_hidden_layers);
+  assert.ok(refs.length > plain * model.num_hidden_layers);
+  await rounded.dispose();
+});
+
+test("what programs are given is looked through in the first step and not again, whether gradients are added or not", async (t) => {
+  const engine = open("tied", "adapter");
+  const [batch] = packBatches(sequences.slice(0, 1), 1);
+  const seen = t.mock.method(SameLists.prototype, "of");
+  const step = async () => {
+    for (let i = 0; i < 3; i++) await engine.accumulate(batch!);
+    engine.clearGradients();
+  };
+  await step();
+  seen.mock.resetCalls();
+  await step();
+  const calls = seen.mock.calls.map(({ arguments: [place, given], result }) => ({ place, given, result }));
+  assert.ok(calls.length > 10);
+  assert.deepEqual(
+    calls.filter(({ given, result }) => given === result).map(({ place }) => place),
+    [],
+  );
+  await engine.dispose();
+});

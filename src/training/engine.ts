@@ -16,7 +16,7 @@ import { buffersUnder } from "../runtime/programs.ts";
 import type { WeightSource } from "../weights/source.ts";
 import { type Batch, packBatches, type Sequence } from "./batch.ts";
 import { BlockWeights, type Observer, outerOf } from "./block-weights.ts";
-import { type ComputeCheck, calibrationBatch, gradientCosine, judge, layerRounding } from "./calibration.ts";
+import { type ComputeCheck, calibrationBatches, checkAgainst, layerRounding } from "./calibration.ts";
 import { dropoutRate, maskFeeds } from "./dropout.ts";
 import { Gradients } from "./gradients.ts";
 import { Head, type HeadPass } from "./head.ts";
@@ -62,12 +62,16 @@ export type EngineOptions = {
   readonly kept_layers?: number;
   /** Whether eight-bit products are used whatever their check says: for measuring on weights that mean nothing. */
   readonly trusted?: boolean;
+  /** Whether what is kept is held in 16 bits, as long as products are on eight; f32 when not given. */
+  readonly halved?: boolean;
   /** Whether a program is alone in memory; blocks that do not keep have programs of their own then. */
   readonly alone?: boolean;
   /** Programs are held for batches of several shapes as long as these have so many rows together; 0 when not given. */
   readonly held_rows?: number;
   /** Whether short sequences share a row; not when not given. */
   readonly packing?: Packing | null;
+  /** Rows of the run's largest batch, for which memory is taken at once and which the check does not exceed. */
+  readonly rows?: number;
   /** Whether weights of blocks are read anew for every run instead of held. */
   readonly streams?: boolean;
   /** An engine on the same base, whose base weights are used as they are there. */
@@ -87,6 +91,11 @@ type Run = {
   readonly wanted: BigInt64Array | null;
 };
 
+/** What of a network's setup follows from how its frozen weights are held. */
+function roundedIn({ frozen = [], steps, halved = false }: Setup): Partial<Setup> {
+  return { frozen, halved, ...(steps === undefined ? {} : { steps }) };
+}
+
 /** A network on a device, ready to be trained or measured; it owns its buffers and programs until `dispose`. */
 export class Engine {
   readonly model: Model;
@@ -104,7 +113,7 @@ export class Engine {
   /** Of each layer the first that is of the same variant. */
   readonly #variants: readonly number[];
   readonly #shapes: Shapes;
-  readonly #pool = new Pool();
+  readonly #pool: Pool;
   readonly #same: SameLists;
 
   constructor(options: EngineOptions) {
@@ -114,22 +123,27 @@ export class Engine {
     this.trained = this.#gradients.trained;
     this.#options = options;
     this.#head = new Head(device);
-    this.#same = new SameLists(options.streams !== true);
+    this.#pool = new Pool(options.rows);
+    this.#same = new SameLists(!(options.streams || (like ? like.#options.streams : false)));
     this.#shapes = new Shapes(device, options.held_rows ?? 0, options.alone ?? false);
-    const vocabulary = (like ? like.#setup.vocabulary : undefined) ?? vocabularyOf(options);
+    const outer = like
+      ? { form: like.#setup.vocabulary ?? "f32", buffers: like.#buffers }
+      : holdOuter({ model, read }, vocabularyOf(options));
+    const vocabulary = outer.form;
     const setup: Setup = { model, adapter: config, trainable, label_smoothing, vocabulary, once };
     const same = like && !options.streams ? like : undefined;
     const layers = Array.from({ length: model.num_hidden_layers }, (_, layer) => layer);
     const variants = layers.map((layer) => blockVariant(model, config, layer));
     this.#variants = variants.map((variant) => variants.indexOf(variant));
-    this.#setup = { ...setup, frozen: same ? (same.#setup.frozen ?? []) : this.#stored(setup) };
+    this.#setup = { ...setup, ...(same ? roundedIn(same.#setup) : { frozen: this.#stored(setup) }) };
     this.#weights = same
       ? same.#weights
       : new BlockWeights({ ...model, read, parameters: model.blockParameters });
-    for (const { name, shape } of outerOf(model)) {
-      const held = like ? like.#buffers.get(name)! : holdOuter({ shape, data: read(name) }, vocabulary);
-      this.#add(name, held, trainable === "all");
+    for (const { name } of outerOf(model)) {
+      this.#add(name, outer.buffers.get(name)!, trainable === "all");
     }
+    // An f32 copy of a vocabulary is as large as all that follows.
+    if (!like && vocabulary === "f16") collectGarbage();
     if (!like && !options.streams && options.compute !== "int8") this.#holdAll();
     for (const [name, { shape, data }] of adapter?.arrays ?? []) {
       this.#add(name, createBuffer("float32", shape, data), trainable === "adapter");
@@ -172,7 +186,7 @@ export class Engine {
       return null;
     }
     const setup = this.#setup;
-    const batch = calibrationBatch(sequences);
+    const batches = calibrationBatches(sequences, this.#options.rows);
     const most = await largestWeight(this.#options.device);
     const reference = new Engine({
       ...this.#options,
@@ -182,15 +196,11 @@ export class Engine {
       like: this,
     });
     try {
-      this.#setup = { ...setup, frozen: groups };
+      this.#setup = { ...setup, frozen: groups, steps: most, halved: this.#options.halved === true };
       const round = layerRounding({ groups, plain: plainParameters(this.#setup), most });
-      const observer: Observer = (layer, weights, observed) =>
+      const hold: Observer = (layer, weights, observed) =>
         this.#weights.hold(layer, round(weights, observed));
-      const f32_loss = (await reference.accumulate(batch, 0, observer)) / batch.rows.length;
-      // Its working memory goes before ours comes; its gradients stay.
-      await reference.dispose();
-      const int8_loss = (await this.accumulate(batch, 0)) / batch.rows.length;
-      const check = judge({ f32_loss, int8_loss, cosine: gradientCosine(this.trained, reference.trained) });
+      const check = await checkAgainst({ engine: this, reference, batches, hold });
       if (!check.passed && !this.#options.trusted) {
         this.#setup = setup;
         await this.#release();
@@ -199,9 +209,9 @@ export class Engine {
       }
       return check;
     } finally {
+      // Working memory stays as it is: what were let go of here would lie in pieces when training wants it.
       this.clearGradients();
       await reference.dispose();
-      await this.#release();
     }
   }
 
@@ -272,6 +282,8 @@ export class Engine {
   /** Masks of dropout are those of all rows, so that with them all are wanted. */
   async #start(batch: Batch, wanted: Run["wanted"], seed: number | null): Promise<Omit<Run, "states">> {
     const held = await this.#shapes.of(batch.extent);
+    this.#same.begin(held);
+    this.#pool.begin(batch.ids.length);
     const drops = seed !== null && dropoutRate(this.#setup.adapter) > 0;
     return { batch, held, seed, wanted: drops ? null : wanted };
   }
@@ -322,7 +334,8 @@ export class Engine {
       const dx = this.#pool.get(`gradient ${layer % 2}`, states[layer]!.shape);
       const into = [{ dx }, this.#gradients.outputs(this.model.blockPrefix(layer), this.#pool)];
       const given = [{ x: states[layer]!, dy }, kept, ...feeds];
-      const out = await this.#same.run(program, `${layer} backward`, { feeds: given, into });
+      const place = `${layer} backward ${this.#gradients.isClear ? "clear" : "added"}`;
+      const out = await this.#same.run(program, place, { feeds: given, into });
       if (!this.#gradients.isClear) this.#gradients.collect(out, this.model.blockPrefix(layer));
       dy = dx;
     }

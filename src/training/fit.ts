@@ -3,13 +3,22 @@
 
 import type { AdapterConfig } from "../adapters/adapter.ts";
 import { planPairKeeping } from "./encoder-decoder-keeping.ts";
-import { type Keeper, type Kept, type KeptPlan, NOTHING_KEPT, planKeeping, planShapes } from "./keeping.ts";
+import {
+  type Keeper,
+  type Kept,
+  type KeptPlan,
+  leastOf,
+  mayFit,
+  NOTHING_KEPT,
+  planKeeping,
+  planShapes,
+} from "./keeping.ts";
 import { lengthsFor, type Plan, planTraining, type Shape, tooSmall, type Wish } from "./plan.ts";
 
 /** A run's plan, what its forward passes keep, and of how many rows programs may be held. */
 export type Fit = {
   readonly sizes: Plan;
-  readonly kept: KeptPlan & Partial<Pick<Kept, "once" | "alone">>;
+  readonly kept: KeptPlan & Partial<Pick<Kept, "once" | "halved" | "alone">>;
   readonly held_rows: number;
 };
 
@@ -36,21 +45,36 @@ export function planFit({ shape, adapter }: Asked, wish: Wish, limit: number): F
 function fitOf(keeper: Keeper, plan: Plan, limit: number): Fit {
   const kept = planKeeping(keeper, plan, limit);
   const sizes = { ...plan, memory: kept.memory, arena: kept.arena };
-  return { sizes, kept, held_rows: planShapes(keeper, sizes, limit) };
+  const { held_rows, more } = planShapes(keeper, sizes, { ...kept, limit });
+  return { sizes: { ...sizes, memory: sizes.memory + more }, kept, held_rows };
 }
 
 /** Weights that need not be read anew are worth more than length, and length more than a large batch. */
 function planDecoder(keeper: Keeper, wish: Wish, limit: number): Fit {
   const lengths = lengthsFor(keeper.shape, wish);
-  let least = Infinity;
-  for (const streams of [false, true]) {
+  const sizes = { arena: true, memory: 0 };
+  const most = { max_length: lengths[0]!, batch: wish.per_device_train_batch_size };
+  if (wish.memory === null) return fitOf(keeper, { ...sizes, ...most, streams: false }, limit);
+  for (const { streams, row } of formsWithin(keeper, lengths.at(-1)!, wish.memory)) {
     for (const max_length of lengths) {
-      for (let batch = wish.per_device_train_batch_size; batch >= 1; batch = Math.floor(batch / 2)) {
-        const fit = fitOf(keeper, { max_length, batch, arena: true, streams, memory: 0 }, limit);
-        if (wish.memory === null || fit.sizes.memory <= wish.memory) return fit;
-        least = Math.min(least, fit.sizes.memory);
+      for (let batch = most.batch; batch >= 1; batch = Math.floor(batch / 2)) {
+        const plan = { ...sizes, max_length, batch, streams };
+        if (!mayFit(keeper, plan, { row, limit })) continue;
+        const fit = fitOf(keeper, plan, limit);
+        if (fit.sizes.memory <= limit) return fit;
       }
     }
   }
-  throw tooSmall(wish.memory!, least);
+  throw new Error("Expected the least that was counted to fit");
+}
+
+/** Weights that are held and that are read anew, if the shortest length fits; refuses a budget where neither does. */
+function formsWithin(keeper: Keeper, max_length: number, memory: number) {
+  const forms = [false, true].map((streams) => {
+    const plan = { max_length, streams, batch: 1, arena: true, memory: 0 };
+    return { streams, ...leastOf(keeper, plan) };
+  });
+  const fitting = forms.filter((form) => form.memory <= memory);
+  if (fitting.length === 0) throw tooSmall(memory, Math.min(...forms.map((form) => form.memory)));
+  return fitting;
 }

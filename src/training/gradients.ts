@@ -14,6 +14,8 @@ export class Gradients {
   readonly #buffers = new Map<string, Buffer>();
   /** Those of a block by its prefix. */
   readonly #blocks = new Map<string, Buffers>();
+  /** What is added to those. */
+  readonly #added = new Map<string, Buffers>();
   /** Whether all are zero. */
   isClear = true;
 
@@ -27,7 +29,10 @@ export class Gradients {
   outputs(prefix: string, pool: Pool): Buffers {
     const own = this.#blocks.get(prefix) ?? buffersUnder(this.#buffers, prefix, "d:");
     this.#blocks.set(prefix, own);
-    return this.isClear ? own : pool.like("added", own);
+    if (this.isClear) return own;
+    const added = this.#added.get(prefix) ?? pool.like("added", own);
+    this.#added.set(prefix, added);
+    return added;
   }
 
   /** Adds a program's gradients to those of the arrays that have their names with `prefix` before them. */

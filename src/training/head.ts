@@ -13,7 +13,7 @@ import {
   headMatrix,
   headNormal,
   headPart,
-  partsOf,
+  matrixParts,
 } from "./vocabulary.ts";
 
 /** Logits of one run of the head stay under this many values: 16 MB of f32. */
@@ -85,14 +85,20 @@ export type HeadPass = "headForward" | "headBackward";
 type Given = { readonly setup: Setup; readonly feeds: Buffers };
 
 /** Sizes of a run that goes through the vocabulary in parts. */
-const SIZES = [64, 128, 256];
-const LARGEST = 512;
+const SIZES = [64, 128];
+/** Twice as many at a time are a fifteenth faster and hold half as much again. */
+export const MOST_TARGETS = 256;
 
-/** Owns the programs of a decoder's head, which serve batches of every shape. */
+/**
+ * Owns the programs of a decoder's head, which serve batches of every shape. In parts they are those of one size and
+ * pass: working memory of every size takes as much as a block's, and compiling them anew some ten milliseconds.
+ */
 export class Head {
   readonly #programs: Programs;
+  /** Pass and size of the programs that are held. */
+  #held = "";
   /** The parts of the head's matrix, which are views of it. */
-  #parts: { readonly matrix: Buffer; readonly parts: ReturnType<typeof partsOf> } | null = null;
+  #parts: { readonly matrix: Buffer; readonly parts: ReturnType<typeof matrixParts> } | null = null;
 
   constructor(device: DeviceOptions) {
     this.#programs = new Programs(device);
@@ -104,9 +110,12 @@ export class Head {
   }
 
   async *#inParts(pass: HeadPass, { setup, feeds, ...work }: Omit<HeadWork, "size"> & Given) {
-    const size = SIZES.find((most) => work.batch.rows.length <= most) ?? LARGEST;
+    const size = SIZES.find((most) => work.batch.rows.length <= most) ?? MOST_TARGETS;
+    const held = `${pass} ${size}`;
+    if (held !== this.#held) await this.#programs.dispose();
+    this.#held = held;
     const extent = { targets: size, backward: pass === "headBackward" };
-    const end = await this.#programs.get(`end ${pass} ${size}`, () => headEnd(setup, extent));
+    const end = await this.#programs.get("end", () => headEnd(setup, extent));
     for (const chunk of headRuns({ ...work, size })) {
       const carried = await this.#carry(chunk.feeds.x, extent, { setup, feeds });
       yield { ...chunk, out: await end.run({ ...feeds, ...chunk.feeds, ...carried }) };
@@ -115,9 +124,8 @@ export class Head {
 
   /** What comes out of the last part of the matrix. */
   async #carry(x: Buffer, extent: HeadExtent, { setup, feeds }: Given): Promise<Buffers> {
-    const { targets, backward } = extent;
-    const first = await this.#programs.get(`normal ${targets}`, () => headNormal(setup, targets));
-    const part = await this.#programs.get(`part ${targets} ${backward}`, () => headPart(setup, extent));
+    const first = await this.#programs.get("normal", () => headNormal(setup, extent.targets));
+    const part = await this.#programs.get("part", () => headPart(setup, extent));
     const { normal } = await first.run({ ...feeds, x });
     const width = setup.model.hidden_size;
     let [held, next] = [carriedBuffers(extent, width), carriedBuffers(extent, width)];
@@ -130,7 +138,7 @@ export class Head {
   }
 
   #partsOf(matrix: Buffer) {
-    if (this.#parts?.matrix !== matrix) this.#parts = { matrix, parts: partsOf(matrix) };
+    if (this.#parts?.matrix !== matrix) this.#parts = { matrix, parts: matrixParts(matrix) };
     return this.#parts.parts;
   }
 

@@ -8,8 +8,8 @@ import { parseAdapter } from "../adapters/options.ts";
 import { createRandom } from "../base/random.ts";
 import { allParameters } from "../models/model.ts";
 import { createModel } from "../models/table.ts";
-import { packBatches } from "./batch.ts";
-import { calibrationBatch, judge } from "./calibration.ts";
+import { type Batch, packBatches } from "./batch.ts";
+import { calibrationBatches, judge } from "./calibration.ts";
 import { Engine, type EngineOptions } from "./engine.ts";
 import type { Keeping } from "./kept.ts";
 
@@ -61,7 +61,7 @@ const sequences = Array.from({ length: 3 }, (_, i) => ({
   ids: Int32Array.from({ length: 150 + 40 * i }, () => random.below(96)),
   promptLength: 100,
 }));
-const batch = calibrationBatch(sequences);
+const [batch] = calibrationBatches(sequences) as [Batch];
 
 async function gradientOf(engine: Engine, input = batch): Promise<{ nll: number; gradient: Float32Array }> {
   const nll = await engine.accumulate(input, 11);
@@ -130,6 +130,34 @@ test("whatever is kept of a long input, the gradient is the plain program's", as
   }
 });
 
+for (const [length, keepings] of [
+  [300, ["narrow", "linear", "all"]],
+  [1500, ["attention", "narrow", "linear"]],
+] as const) {
+  test(`what is kept in 16 bits takes half and changes little: ${length} tokens`, async () => {
+    const random = createRandom(13);
+    const ids = Int32Array.from({ length }, () => random.below(96));
+    const [input] = packBatches([{ ids, promptLength: length - 100 }], 1);
+    const run = async (keeping: Keeping, halved: boolean) => {
+      const engine = open("lora[r=4]", { compute: "int8", keeping, kept_layers: 2, halved });
+      assert.ok((await engine.prepare(sequences))?.passed);
+      return gradientOf(engine, input);
+    };
+    for (const keeping of keepings) {
+      const [plain, held] = [await run(keeping, false), await run(keeping, true)];
+      assert.equal(held.nll, plain.nll);
+      const difference = worst(held.gradient, plain.gradient);
+      assert.ok(difference > 1e-7 && difference < 2e-2, `${keeping}: ${difference}`);
+    }
+  });
+}
+
+test("in f32 nothing is kept in 16 bits", async () => {
+  const runs = [false, true].map((halved) => gradientOf(open("lora[r=4]", { keeping: "all", halved })));
+  const [plain, asked] = await Promise.all(runs);
+  assert.deepEqual(asked, plain);
+});
+
 test("weights held once train as those that are held for each direction", async () => {
   const [once, twice] = await Promise.all(
     [true, false].map(async (once) => {
@@ -142,6 +170,27 @@ test("weights held once train as those that are held for each direction", async 
   assert.ok(Math.abs(once!.nll - twice!.nll) < 1e-3 * twice!.nll, `${once!.nll} and ${twice!.nll}`);
   assert.ok(Math.abs(once!.check.cosine - twice!.check.cosine) < 2e-3);
   assert.ok(worst(once!.gradient, twice!.gradient) > 0, "the way back is another");
+});
+
+test("a check whose sequences are run one by one, as where memory is short, finds what they give together", async () => {
+  // Of one length: what fills a shorter one up is looked at as well.
+  const equal = sequences.map(({ ids, ...rest }) => ({ ids: ids.slice(0, 150), ...rest }));
+  const [apart, together] = await Promise.all(
+    [160, 320].map(async (rows) => {
+      const engine = open("lora[r=4]", { compute: "int8", rows });
+      const check = await engine.prepare(equal);
+      return { check: check!, ...(await gradientOf(engine)) };
+    }),
+  );
+  assert.deepEqual(
+    [319, 320].map((most) => calibrationBatches(equal, most).length),
+    [2, 1],
+  );
+  const near = (a: number, b: number) => Math.abs(a - b) < 1e-5 * Math.abs(b);
+  assert.ok(near(apart!.check.f32_loss, together!.check.f32_loss));
+  assert.ok(near(apart!.check.int8_loss, together!.check.int8_loss));
+  assert.ok(near(apart!.check.cosine, together!.check.cosine));
+  assert.ok(worst(apart!.gradient, together!.gradient) < 1e-5, "other channels stay f32");
 });
 
 test("what differs too much is refused", () => {

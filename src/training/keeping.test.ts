@@ -54,12 +54,28 @@ test("a process without tokenizer and texts is predicted to take less", () => {
   assert.ok(whole! > bare! + 5e7);
 });
 
+test("in 16 bits half is kept of as many blocks, and only where products are on eight", () => {
+  const plan = planTraining(shape, { ...wish, max_length: 2048 });
+  const chosen = planKeeping(keeper, plan, 1.25e9);
+  assert.deepEqual([chosen.keeping, chosen.halved, chosen.kept_layers], ["narrow", true, 30]);
+  assert.ok(chosen.kept < 0.55 * 31 * 17.9e6, `${chosen.kept}`);
+  const plain = { ...keeper, shape: { ...shape, compute: "f32" as const } };
+  for (const limit of [1e9, 1.5e9, 2e9]) assert.equal(planKeeping(plain, plan, limit).halved, false);
+});
+
 test("where memory is left programs of more shapes are held, twice as many rows at most", () => {
   const plan = planTraining(shape, wish);
-  const rows = (left: number) => planShapes(keeper, plan, plan.memory + left);
+  const form = { keeping: "all", halved: false, alone: false } as const;
+  const shapes = (left: number) => planShapes(keeper, plan, { ...form, limit: plan.memory + left });
+  const rows = (left: number) => shapes(left).held_rows;
   assert.deepEqual([rows(-1e8), rows(0), rows(4e9)], [512, 512, 1024]);
   assert.ok(rows(3e7) > 512 && rows(3e7) < 1024, `${rows(3e7)}`);
-  assert.equal(planShapes(keeper, { ...plan, arena: false }, 0), 1024);
+  for (const left of [-1e8, 0, 3e7]) assert.ok(shapes(left).more <= Math.max(0, left));
+  assert.ok(shapes(4e9).more > 3e7);
+  const none = { held_rows: 1024, more: 0 };
+  assert.deepEqual(planShapes(keeper, { ...plan, arena: false }, { ...form, limit: 0 }), none);
+  const alone = { ...form, alone: true, limit: 4e9 };
+  assert.deepEqual(planShapes(keeper, plan, alone), { held_rows: 0, more: 0 });
 });
 
 test("rounded weights take less than f32 ones, rounding takes some of it back", () => {

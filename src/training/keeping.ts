@@ -10,7 +10,7 @@ import type { Keeping } from "./kept.ts";
 import { decoderNumbers, type Plan, processBytes, type Shape } from "./plan.ts";
 import { blockBytes, frozenGroups, type Setup } from "./stages.ts";
 import { storedGroups } from "./stored.ts";
-import { wantedCount } from "./wanted.ts";
+import { wantedCounts } from "./wanted.ts";
 
 export type KeptPlan = {
   readonly keeping: Keeping;
@@ -33,7 +33,7 @@ export const NOTHING_KEPT: KeptPlan = { keeping: "nothing", kept_layers: 0, kept
 /** A block's backward pass in times of its forward pass, by what is kept, for short and for long inputs. Measured. */
 const BACKWARD: Readonly<Record<"short" | "long", Readonly<Record<Keeping, number>>>> = {
   short: { nothing: 2.03, attention: 2.03, narrow: 1.75, linear: 1.39, all: 1.32 },
-  long: { nothing: 2.63, attention: 2.08, narrow: 1.96, linear: 1.75, all: 1.75 },
+  long: { nothing: 2.8, attention: 2.3, narrow: 2.03, linear: 1.83, all: 1.83 },
 };
 
 /** Runs without memory of their own take so many times as long. Measured. */
@@ -45,24 +45,52 @@ export type Kept = KeptPlan &
   Pick<Plan, "memory" | "arena"> & {
     /** Whether weights on eight bits are held once for both directions. */
     readonly once: boolean;
+    /** Whether what is kept is held in 16 bits. */
+    readonly halved: boolean;
     /** Whether programs are in memory one at a time; blocks that do not keep have programs of their own then. */
     readonly alone: boolean;
   };
 
+/** The same of what is put into 16 bits and taken out again. Measured. */
+const HALVING = 1.01;
 /** The same where programs are compiled anew for every pass, from this length on: below it costs more than it gives. */
 const COMPILING = 1.04;
 const ALONE_FROM = 4096;
 
 /** What both passes of so many layers take, in forward passes of one. */
 export function passTime(
-  { keeping, kept_layers, arena, once, alone }: Omit<Kept, "kept" | "memory">,
+  { keeping, kept_layers, arena, once, halved, alone }: Omit<Kept, "kept" | "memory">,
   { layers, length }: { readonly layers: number; readonly length: number },
 ): number {
   const back = BACKWARD[length > LONG ? "long" : "short"];
   const others = keeping === "nothing" ? 0 : layers - kept_layers;
   const more = alone ? back.nothing - back[keeping] : 1;
-  const slower = (arena ? 1 : WITHOUT_ARENA) * (once ? TURNING : 1) * (alone ? COMPILING : 1);
+  const slower =
+    (arena ? 1 : WITHOUT_ARENA) * (once ? TURNING : 1) * (halved ? HALVING : 1) * (alone ? COMPILING : 1);
   return (layers * (1 + back[keeping]) + others * more) * slower;
+}
+
+/** The least memory of a plan, and how much of it each row of its batch takes in a block's programs. */
+export type Least = { readonly memory: number; readonly row: number };
+
+export function leastOf(keeper: Keeper, plan: Plan): Least {
+  const { memory } = planKeeping(keeper, plan, 0);
+  const { batch, length } = extentOf(plan);
+  return { memory, row: (memory - leastFixed(keeper, plan)) / (batch * length) };
+}
+
+/** What each row of a longer input takes, in times of a shorter one's: scores only add to it. */
+const LONGER = 0.8;
+
+/** Whether a plan may fit, by the least of a shorter one: no block's graph is built for it. */
+export function mayFit(keeper: Keeper, plan: Plan, { row, limit }: { row: number; limit: number }): boolean {
+  const { batch, length } = extentOf(plan);
+  return leastFixed(keeper, plan) + LONGER * row * batch * length <= limit;
+}
+
+/** What does not depend on what is kept, however weights are held. */
+function leastFixed(keeper: Keeper, plan: Plan): number {
+  return Math.min(...[true, false].map((once) => fixedBytes(keeper, { ...plan, arena: false }, once)));
 }
 
 /**
@@ -76,12 +104,14 @@ export function planKeeping(keeper: Keeper, plan: Plan, limit: number): Kept {
     (rounds ? [false, true] : [false]).flatMap((once) => {
       const fixed = fixedBytes(keeper, { ...plan, arena }, once);
       const room = { arena, once, fixed, limit, layers: work.layers };
-      const plain = knownBytes(keeper, plan, "nothing");
+      const plain = knownBytes(keeper, plan, { keeping: "nothing", halved: false });
       const forms = arena && work.length >= ALONE_FROM ? [false, true] : [false];
-      return KEEPINGS.flatMap((keeping) => {
-        const block = knownBytes(keeper, plan, keeping);
-        return forms.map((alone) => choiceOf(block, { ...room, alone, plain }));
-      });
+      return KEEPINGS.flatMap((keeping) =>
+        (rounds && keeping !== "nothing" ? [false, true] : [false]).flatMap((halved) => {
+          const block = knownBytes(keeper, plan, { keeping, halved });
+          return forms.map((alone) => choiceOf(block, { ...room, halved, alone, plain }));
+        }),
+      );
     }),
   );
   const least = choices.reduce((a, b) => (b.memory < a.memory ? b : a));
@@ -91,7 +121,7 @@ export function planKeeping(keeper: Keeper, plan: Plan, limit: number): Kept {
 
 const KEEPINGS = ["nothing", "attention", "narrow", "linear", "all"] as const;
 
-type Room = Pick<Kept, "arena" | "once" | "alone"> & {
+type Room = Pick<Kept, "arena" | "once" | "halved" | "alone"> & {
   /** Of a block that keeps nothing. */
   readonly plain: Known;
   readonly fixed: number;
@@ -137,56 +167,73 @@ function heldFor({ length }: { readonly length: number }): number {
   return length >= ALONE_FROM ? HELD_LONG : HELD;
 }
 
+type Form = Pick<Kept, "keeping" | "halved">;
 type Known = ReturnType<typeof bytesOf>;
 
 /** What was found of a model's blocks before: their graphs are built for it. */
 const known = new WeakMap<Model, Map<string, Known>>();
 
-function knownBytes(keeper: Keeper, plan: Plan, keeping: Keeping): Known {
-  const { model, adapter, compute, storage } = keeper.shape;
+function knownBytes(keeper: Keeper, plan: Plan, form: Form): Known {
+  const { model, adapter, compute, storage, bare } = keeper.shape;
   const found = known.get(model) ?? new Map<string, Known>();
   known.set(model, found);
   const { batch, max_length, streams } = plan;
   const key = JSON.stringify([
     keeper.adapter,
-    ...[adapter, compute, storage, batch, bucketOf(max_length), streams, keeping],
+    ...[adapter, compute, storage, bare, batch, bucketOf(max_length), streams, form],
   ]);
-  const bytes = found.get(key) ?? bytesOf(keeper, plan, keeping);
+  const bytes = found.get(key) ?? bytesOf(keeper, plan, form);
   found.set(key, bytes);
   return bytes;
 }
 
 /** Bytes that a block keeps, and that its programs hold while they run: each for itself, and where memory is given back. */
-function bytesOf({ shape, adapter }: Keeper, plan: Plan, keeping: Keeping) {
-  const { setup, extent } = programsOf({ shape: shapeOfPlan(shape, plan), adapter }, plan);
+function bytesOf({ shape, adapter }: Keeper, plan: Plan, { keeping, halved }: Form) {
+  const { setup: base, extent } = programsOf({ shape: shapeOfPlan(shape, plan), adapter }, plan);
+  const setup = { ...base, halved };
   const place = { layer: shape.model.num_hidden_layers - 1, drops: false, keeping };
   const { forward, backward, kept: each } = blockBytes(setup, extent, place);
   if (!shape.adapter) return { keeping, each, together: 0, apart: 0, alone: 0 };
-  // The last block computes only what targets need, in programs of its own.
-  const wanted = wantedCount(extent, TARGETS);
-  const last = wanted === null ? null : blockBytes(setup, extent, { ...place, wanted });
-  const all = forward + backward + (last ? last.forward + last.backward : 0);
+  // The last block computes only what targets need, in programs of its own for each number of them.
+  const last = wantedCounts(extent)
+    .slice(0, shape.bare ? 1 : undefined)
+    .map((wanted) => blockBytes(setup, extent, { ...place, wanted }));
+  const all = [{ forward, backward }, ...last].reduce((sum, one) => sum + one.forward + one.backward, 0);
   const held = heldFor(extent);
   const alone = held * Math.max(forward, backward);
   return { keeping, each, together: held * all, apart: held * (forward + backward), alone };
 }
 
-/** Targets of an example, as many as most have. */
-const TARGETS = 64;
+type Shapes = Pick<Kept, "keeping" | "halved" | "alone"> & { readonly limit: number };
 
 /** Programs for batches of other shapes are held while these have so many times the rows of the largest together. */
 const SHAPES = 2;
 
-/** Rows of all shapes whose programs may be held at a time, within what is left of `limit`. */
-export function planShapes({ shape }: Keeper, plan: Plan, limit: number): number {
+/** Rows of all shapes whose programs may be held at a time, within what is left of `limit`, and what they add to a plan. */
+export function planShapes(
+  keeper: Keeper,
+  plan: Plan,
+  { keeping, halved, alone, limit }: Shapes,
+): HeldShapes {
+  const { shape } = keeper;
   const extent = extentOf(plan);
   const rows = extent.batch * extent.length;
+  // One program at a time is meant of all.
+  if (alone) return { held_rows: 0, more: 0 };
+  // A bench has batches of one shape.
+  if (shape.bare) return { held_rows: rows, more: 0 };
   // Without the arena working memory is given back after every run.
-  if (!plan.arena) return SHAPES * rows;
-  const { block, head } = decoderNumbers(shape, extent);
-  const each = (4 * (block + head)) / rows;
-  return Math.min(SHAPES * rows, rows + Math.max(0, Math.floor((limit - plan.memory) / each)));
+  if (!plan.arena) return { held_rows: SHAPES * rows, more: 0 };
+  const together = shape.adapter
+    ? knownBytes(keeper, plan, { keeping, halved }).together
+    : 4 * decoderNumbers(shape, extent).block;
+  const each = together / rows;
+  const held_rows = Math.min(SHAPES * rows, rows + Math.max(0, Math.floor((limit - plan.memory) / each)));
+  return { held_rows, more: each * (held_rows - rows) };
 }
+
+/** Rows of programs that may be held, and bytes of those beyond the largest shape's. */
+export type HeldShapes = { readonly held_rows: number; readonly more: number };
 
 function extentOf({ batch, max_length, arena }: Plan) {
   return { batch, length: bucketOf(max_length), arena };
@@ -196,5 +243,6 @@ function programsOf({ shape: { model, compute, storage = "f32" }, adapter }: Kee
   const base: Setup = { model, adapter, trainable: adapter ? "adapter" : "all" };
   const groups = frozenGroups(base);
   const frozen = compute === "int8" ? groups : storage === "f32" ? [] : storedGroups(groups, storage);
-  return { setup: { ...base, frozen }, extent: extentOf(plan) };
+  const rounds = compute === "int8" && adapter ? { steps: 127 } : {};
+  return { setup: { ...base, ...rounds, frozen }, extent: extentOf(plan) };
 }

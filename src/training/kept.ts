@@ -2,6 +2,7 @@
 // Knows operators by name, no network.
 
 import { sizeOf } from "../base/dtype.ts";
+import type { KeepRule } from "../graph/rewrite.ts";
 import type { Node, Tensor } from "../graph/tensor.ts";
 
 /**
@@ -15,7 +16,14 @@ export type Keeping = "nothing" | "attention" | "narrow" | "linear" | "all";
 const DEAR = new Set(["Gemm", "MatMulIntegerToFloat", "RotaryEmbedding", "Split", "Transpose"]);
 
 /** A rule for `cutForward`, for a stage whose input has so many values. */
-export function keepRule(keeping: Keeping, values: number): (tensor: Tensor, node: Node) => boolean {
+export function keepRule(keeping: Keeping, values: number, halved: boolean = false): KeepRule {
+  const keeps = keeper(keeping, values);
+  // Logarithms of sums and the like are short and stay f32.
+  const isLong = ({ dtype, shape }: Tensor) => dtype === "float32" && sizeOf(shape) > values / 16;
+  return halved ? { keeps, halved: isLong } : { keeps };
+}
+
+function keeper(keeping: Keeping, values: number): KeepRule["keeps"] {
   return (tensor, node) => {
     if (keeping === "nothing" || tensor.dtype !== "float32") return false;
     // Row factors and the like: next to no memory.

@@ -11,6 +11,7 @@ type Records = Readonly<Record<"feeds" | "into", readonly Buffers[]>>;
 /** Owns the last list of each place; none where buffers must go as soon as they have served, as weights read anew do. */
 export class SameLists {
   readonly #holds: boolean;
+  #shape: object | null = null;
   readonly #lists = new Map<string, readonly Buffers[]>();
 
   constructor(holds: boolean = true) {
@@ -29,6 +30,12 @@ export class SameLists {
   /** Runs a program with the records as such lists. */
   run(program: Executable, place: string, { feeds, into }: Records): Promise<Buffers> {
     return program.run(this.of(`${place}, feeds`, feeds), this.of(`${place}, into`, into));
+  }
+
+  /** Forgets what programs of another shape were given: this one may replace those buffers. */
+  begin(shape: object): void {
+    if (this.#shape !== shape) this.#lists.clear();
+    this.#shape = shape;
   }
 
   clear(): void {

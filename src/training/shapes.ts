@@ -5,13 +5,21 @@ import type { Extent } from "../models/attention.ts";
 import type { Parameter } from "../models/model.ts";
 import type { DeviceOptions, Executable } from "../runtime/device.ts";
 import { Programs } from "../runtime/programs.ts";
-import { type BlockPlace, blockBackward, blockForward, blockKept, blockMasks, type Setup } from "./stages.ts";
+import {
+  type BlockPlace,
+  blockBackward,
+  blockForward,
+  blockKept,
+  blockMasks,
+  type KeptPart,
+  type Setup,
+} from "./stages.ts";
 
 /** A block's program, the masks that it takes and what goes from its forward to its backward pass. */
 export type Block = {
   readonly program: Executable;
   readonly masks: readonly Parameter[];
-  readonly kept: readonly Parameter[];
+  readonly kept: readonly KeptPart[];
 };
 
 /** What is compiled for one shape. */

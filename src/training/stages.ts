@@ -12,7 +12,7 @@ import {
   outerParameters,
 } from "../adapters/hooks.ts";
 import type { JointHook } from "../adapters/kind.ts";
-import { type DType, sizeOf } from "../base/dtype.ts";
+import { bytesPerElement, type DType, sizeOf } from "../base/dtype.ts";
 import { add, apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
@@ -43,9 +43,13 @@ export type Setup = {
   readonly label_smoothing?: number;
   /** How frozen matrices of the vocabulary are held, f32 when not given. */
   readonly vocabulary?: VocabularyForm;
+  /** Steps of a long sequence's scores on eight-bit integers; f32 when not given. */
+  readonly steps?: number;
+  /** Whether what a block keeps is held in 16 bits; f32 when not given. */
+  readonly halved?: boolean;
 };
 
-/** In f16 is exact what a file has in 16 bits. */
+/** f16 holds exactly what a file has as f16, and of bf16 what lies between 2^-14 and 65,504. */
 export type VocabularyForm = "f32" | "f16";
 
 /** The type under which programs take such a matrix; one that is trained is f32. */
@@ -146,7 +150,8 @@ function buildBlock(
   const x = input("x", "float32", [extent.batch * extent.length, model.hidden_size]);
   const rows = wanted === undefined ? null : input("wanted", "int64", [wanted]);
   const picks = rows ? { wanted: (stream: Tensor) => gather(stream, rows) } : {};
-  const attend = causalAttention(model.attention, extent, rows);
+  const rounds = setup.steps === undefined ? extent : { ...extent, steps: setup.steps };
+  const attend = causalAttention(model.attention, rounds, rows);
   const parts = drops || !PARTED.has(keeping) ? {} : { byRows: partedRows(trainedIn(setup, layer)) };
   const y = model.block({ ...hooks, ...picks, ...parts, attend }, x);
   return { x, y, made: hooks.made, masks };
@@ -187,12 +192,12 @@ function buildPasses(setup: Setup, extent: Extent, place: BlockPlace) {
   const seed = { output: y, gradient: input("dy", "float32", y.shape) };
   const [dx, ...given] = gradients([seed], [x, ...trained.map(({ name }) => made.get(name)!)]);
   const outputs = { dx: dx!, ...named(trained, given) };
-  return { y, ...cutForward(outputs, y, keepRule(place.keeping, sizeOf(x.shape))) };
+  return { y, ...cutForward(outputs, y, keepRule(place.keeping, sizeOf(x.shape), setup.halved)) };
 }
 
 /** x [n, hidden_size] to y and what is kept, for the layer of that number and all of its variant. */
 export function blockForward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
-  const order = forwardOrder(extent);
+  const order = forwardOrder(setup, extent);
   if (place.keeping === "nothing") {
     return writeProgram("block", simplify({ y: buildBlock(setup, extent, place).y }), order);
   }
@@ -200,16 +205,23 @@ export function blockForward(setup: Setup, extent: Extent, place: BlockPlace = F
   return writeProgram("block", simplify({ y, ...kept }), order);
 }
 
-/** Of a long input keys are cut out for one tile after another, which take half of the memory if all are there at once. */
-function forwardOrder({ length }: Extent): Order {
+/**
+ * Of a long input keys are cut out for one tile after another, which take half of the memory if all are there at once.
+ * What is put into 16 bits is to be let go of at once.
+ */
+function forwardOrder({ halved }: Setup, { length }: Extent): Order {
+  if (halved) return "ends";
   return length > LONG ? "depth" : "first";
 }
 
-/** What is kept of a block: shapes by the names under which its programs give and take it. */
-export function blockKept(setup: Setup, extent: Extent, place: BlockPlace): readonly Parameter[] {
+/** What is kept of a block, by the names under which its programs give and take it. */
+export function blockKept(setup: Setup, extent: Extent, place: BlockPlace): readonly KeptPart[] {
   if (place.keeping === "nothing") return [];
-  return Object.entries(buildPasses(setup, extent, place).kept).map(([name, { shape }]) => ({ name, shape }));
+  const { kept } = buildPasses(setup, extent, place);
+  return Object.entries(kept).map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
 }
+
+export type KeptPart = Parameter & { readonly dtype: DType };
 
 /** x, what is kept and dy to dx and the gradient of every trained array of the block. */
 export function blockBackward(setup: Setup, extent: Extent, place: BlockPlace = FIRST): Program {
@@ -225,9 +237,12 @@ export function blockBytes(
   const { y, kept, backward } = buildPasses(setup, extent, place);
   const given = place.keeping === "nothing" ? {} : kept;
   return {
-    forward: peakBytes(simplify({ y, ...given }), forwardOrder(extent)),
+    forward: peakBytes(simplify({ y, ...given }), forwardOrder(setup, extent)),
     backward: peakBytes(simplify(backward)),
-    kept: Object.values(given).reduce((bytes, { shape }) => bytes + 4 * sizeOf(shape), 0),
+    kept: Object.values(given).reduce(
+      (sum, { dtype, shape }) => sum + bytesPerElement[dtype] * sizeOf(shape),
+      0,
+    ),
   };
 }
 

@@ -9,10 +9,12 @@ import { add, apply, asFloat, gather, mul, reduceSum, reshape, sub } from "../gr
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import type { Program } from "../graph/program.ts";
-import { input, int64s, type Tensor } from "../graph/tensor.ts";
+import { input, int64s, scalar, type Tensor } from "../graph/tensor.ts";
 import type { Parameter } from "../models/model.ts";
 import { type Buffer, createBuffer } from "../runtime/device.ts";
-import { toHalf } from "../weights/half.ts";
+import { halfError, toHalf } from "../weights/half.ts";
+import type { WeightSource } from "../weights/source.ts";
+import { outerOf } from "./block-weights.ts";
 import { matrixType, type Setup, type VocabularyForm } from "./stages.ts";
 
 /** How many targets a run takes, and whether their gradients are wanted. */
@@ -103,7 +105,9 @@ export function headEnd(setup: Setup, { targets, backward }: HeadExtent): Progra
   const [most, sum] = [input("most", "float32", [targets, 1]), input("sum", "float32", [targets, 1])];
   const weights = input("weights", "float32", [targets]);
   const logits = reduceSum(mul(normal, wanted), [1]);
-  const nll = mul(sub(reshape(add(most, apply("Log", [sum])), [targets]), logits), weights);
+  const likelihood = sub(reshape(add(most, apply("Log", [sum])), [targets]), logits);
+  // Both are sums in an order of their own, so that of a certain target the difference may fall below zero.
+  const nll = mul(apply("Max", [likelihood, scalar(0)]), weights);
   if (!backward) return writeProgram("head_end", { nll });
   const mean = apply("Div", [input("mixed", "float32", normal.shape), sum]);
   const gradient = mul(sub(mean, wanted), reshape(weights, [targets, 1]));
@@ -121,7 +125,7 @@ function partSize(vocab_size: number): number {
 }
 
 /** The parts of a matrix as `headPart` takes them; the last one's first rows may have been another's. */
-export function partsOf(matrix: Buffer): { readonly rows: Buffer; readonly bias: Buffer }[] {
+export function matrixParts(matrix: Buffer): { readonly rows: Buffer; readonly bias: Buffer }[] {
   const [vocab, width] = matrix.shape as [number, number];
   const count = partSize(vocab);
   return Array.from({ length: Math.ceil(vocab / count) }, (_, i) => {
@@ -158,14 +162,27 @@ export function vocabularyOf(wish: {
   return wish.vocabulary ?? (wish.compute === "int8" ? "f16" : "f32");
 }
 
-/** A parameter outside the blocks as it is held: matrices of the vocabulary in that form, others in f32. */
+/** Of a matrix in f16 the largest share of its norm that may be lost: rounding alone takes a fifth of it. */
+const MOST_LOST = 1e-3;
+
+type Outer = { readonly form: VocabularyForm; readonly buffers: ReadonlyMap<string, Buffer> };
+
+/**
+ * Parameters outside the blocks as they are held: matrices of the vocabulary in that form, others in f32. All are f32
+ * where f16 does not hold one of the matrices, as numbers beyond 65,504 or far below 2^-14 in most of it.
+ */
 export function holdOuter(
-  { shape, data }: { readonly shape: readonly number[]; readonly data: Float32Array },
-  form: VocabularyForm = "f32",
-): Buffer {
-  return form === "f16" && shape.length === 2
-    ? createBuffer("float16", shape, toHalf(data))
-    : createBuffer("float32", shape, data);
+  { model, read }: { readonly model: Setup["model"]; readonly read: WeightSource["read"] },
+  form: VocabularyForm,
+): Outer {
+  const buffers = new Map<string, Buffer>();
+  for (const { name, shape } of outerOf(model)) {
+    const data = read(name);
+    const halves = form === "f16" && shape.length === 2 ? toHalf(data) : null;
+    if (halves && !(halfError(data, halves) <= MOST_LOST)) return holdOuter({ model, read }, "f32");
+    buffers.set(name, halves ? createBuffer("float16", shape, halves) : createBuffer("float32", shape, data));
+  }
+  return { form, buffers };
 }
 
 /** Numbers of f32 that the programs of one run of so many targets hold. */

@@ -23,6 +23,11 @@ export function wantedRows({ extent, rows }: Batch): BigInt64Array | null {
   return BigInt64Array.from([...rows, ...others.slice(0, size - rows.length)], BigInt);
 }
 
+/** All numbers of rows for which the last block of such a batch may be compiled. */
+export function wantedCounts(extent: Batch["extent"]): readonly number[] {
+  return SIZES.filter((size) => wantedCount(extent, size) === size);
+}
+
 /** How many rows the last block computes for so many targets; `null` stands for all. */
 export function wantedCount({ batch, length }: Batch["extent"], targets: number): number | null {
   const size = SIZES.find((most) => targets <= most);

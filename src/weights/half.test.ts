@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { halfValues, toHalf } from "./half.ts";
+import { halfError, halfValues, toHalf } from "./half.ts";
 
 const values = halfValues();
 
@@ -29,4 +29,18 @@ test("what is too large becomes the largest, what is no number stays none", () =
   const found = toHalf(Float32Array.of(65519, 65520, 1e30, -Infinity, Number.NaN));
   assert.deepEqual([...found.subarray(0, 4)], [0x7bff, 0x7bff, 0x7bff, 0xfbff]);
   assert.ok(Number.isNaN(values[found[4]!]));
+});
+
+test("the error of f16 is small where numbers are ordinary, and is told where they are too large or too small", () => {
+  const error = (values: readonly number[]) => {
+    const array = Float32Array.from(values);
+    return halfError(array, toHalf(array));
+  };
+  assert.equal(error([0, 0]), 0);
+  assert.equal(error([1, -0.5, 2 ** -14]), 0);
+  const third = error([1 / 3, 2 / 3, -1e-3]);
+  assert.ok(third > 0 && third < 2 ** -11, `${third}`);
+  assert.ok(Math.abs(error([131_008]) - 0.5) < 1e-6);
+  assert.equal(error([1e-9, 1e-9]), 1);
+  assert.ok(Number.isNaN(error([1, Number.NaN])));
 });

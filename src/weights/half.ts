@@ -34,13 +34,25 @@ export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
   for (let i = 0; i < bits.length; i++) {
     const size = bits[i]! & 0x7fffffff;
     halves[i] =
-      ((bits[i]! >>> 16) & 0x8000) | (size > NAN ? 0x7e00 : Math.min(MOST, narrow(size, values[i]!)));
+      ((bits[i]! >>> 16) & 0x8000) | (size > INFINITY ? 0x7e00 : Math.min(MOST, narrow(size, values[i]!)));
   }
   return halves;
 }
 
+/** How far f16 numbers are from those they stand for: the norm of the differences over that of the numbers. */
+export function halfError(values: Float32Array, halves: Uint16Array): number {
+  const value = halfValues();
+  let [error, norm] = [0, 0];
+  for (let i = 0; i < values.length; i++) {
+    const difference = value[halves[i]!]! - values[i]!;
+    error += difference * difference;
+    norm += values[i]! * values[i]!;
+  }
+  return norm === 0 ? 0 : Math.sqrt(error / norm);
+}
+
 /** Bits of f32: above those of infinity lies no number. */
-const NAN = 0x7f800000;
+const INFINITY = 0x7f800000;
 /** Bits of the smallest f32 that is a normal f16, 2^-14. */
 const NORMAL = 0x38800000;
 

@@ -80,6 +80,7 @@ test("a plan says what it is", () => {
     packing: null,
     storage: "int4",
     compute: "f32",
+    vocabulary: "f32",
   } as const;
   assert.deepEqual(explainPlan(plan, kept), [
     "Sequences of at most 256 tokens, 2 at a time",
@@ -93,4 +94,17 @@ test("a plan says what it is", () => {
   assert.match(lines[0]!, /short ones together in one row$/);
   assert.match(lines[2]!, /^Frozen weights are read anew/);
   assert.equal(lines.length, 5);
+  const rounded = {
+    ...kept,
+    storage: "f32",
+    compute: "int8",
+    vocabulary: "f16",
+    alone: true,
+    once: true,
+  } as const;
+  const said = explainPlan(plan, rounded);
+  assert.match(said[2]!, /eight-bit integers, of weights held once for both directions/);
+  assert.match(said[3]!, /^Matrices of the vocabulary are held in 16 bits/);
+  assert.match(said[4]!, /^Programs are in memory one at a time/);
+  assert.equal(said.length, 7);
 });

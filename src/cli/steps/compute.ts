@@ -13,6 +13,7 @@ import type { Network } from "../../training/network.ts";
 import type { Resolved } from "../../training/options.ts";
 import { choosePacking, type Packing } from "../../training/packing.ts";
 import type { Plan, Shape } from "../../training/plan.ts";
+import type { VocabularyForm } from "../../training/stages.ts";
 import type { Storage } from "../../training/stored.ts";
 import { formatBytes } from "../units.ts";
 import type { Face } from "./face.ts";
@@ -107,14 +108,20 @@ export function planMemory(
   return planFit({ shape, adapter: adapter?.config ?? null }, wish, SHARE * totalmem());
 }
 
-type Dials = { readonly packing: Packing | null; readonly storage: Storage; readonly compute: Compute };
+type Dials = {
+  readonly packing: Packing | null;
+  readonly storage: Storage;
+  readonly compute: Compute;
+  /** How a decoder's matrices of the vocabulary are held. */
+  readonly vocabulary: VocabularyForm;
+};
 
 /** What was chosen, in lines. */
 export function explainPlan(
   plan: Plan,
-  { keeping, kept_layers, kept, once, ...dials }: Fit["kept"] & Dials,
+  { keeping, kept_layers, kept, once, halved, alone, ...dials }: Fit["kept"] & Dials,
 ): string[] {
-  const { packing, storage, compute } = dials;
+  const { packing, storage, compute, vocabulary } = dials;
   const what = {
     nothing: "Nothing of the forward pass is kept: every block is computed again on the way back",
     attention: `Of the last ${kept_layers} blocks what attention gives is kept`,
@@ -124,7 +131,7 @@ export function explainPlan(
   }[keeping];
   return [
     `Sequences of at most ${plan.max_length} tokens, ${packing ? "short ones together in one row" : `${plan.batch} at a time`}`,
-    `${what} (${formatBytes(kept)})`,
+    `${what} (${formatBytes(kept)}${halved ? ", in 16 bits" : ""})`,
     ...(plan.streams
       ? ["Frozen weights are read anew for every pass, in f32: slow, but nothing else fits"]
       : []),
@@ -136,6 +143,14 @@ export function explainPlan(
       : [
           `Frozen products are computed on eight-bit integers${once ? ", of weights held once for both directions" : ""}, if a check on examples passes`,
         ]),
+    ...(vocabulary === "f16"
+      ? ["Matrices of the vocabulary are held in 16 bits, unless these lose more than a thousandth of them"]
+      : []),
+    ...(alone
+      ? [
+          "Programs are in memory one at a time and compiled anew for every pass, which takes a few hundredths longer",
+        ]
+      : []),
     plan.arena
       ? "Working memory is held from run to run"
       : "Working memory is given back after every run, which is slower and takes less",

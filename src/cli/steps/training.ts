@@ -15,14 +15,20 @@ import { createRandom } from "../../base/random.ts";
 import { formats } from "../../dataset/format.ts";
 import { type DatasetManifest, readExamples, readManifest } from "../../dataset/store.ts";
 import { type Base, openBase } from "../../generation/base.ts";
+import { collectGarbage } from "../../runtime/garbage.ts";
+import { bucketOf } from "../../training/batch.ts";
 import { hasCheckpoint } from "../../training/checkpoint.ts";
 import type { Compute } from "../../training/engine.ts";
+import type { Fit } from "../../training/fit.ts";
 import { type Network, openNetwork } from "../../training/network.ts";
 import type { OptimizerName } from "../../training/optimizer.ts";
 import { type Resolved, resolveOptions } from "../../training/options.ts";
+import type { Packing } from "../../training/packing.ts";
 import { type Plan, shapeOf } from "../../training/plan.ts";
+import type { VocabularyForm } from "../../training/stages.ts";
 import type { Storage } from "../../training/stored.ts";
 import { train } from "../../training/train.ts";
+import { vocabularyOf } from "../../training/vocabulary.ts";
 import { requireClaim, runClaim } from "../claim.ts";
 import { withLock } from "../lock.ts";
 import { clearRun, findPlan, findRun, type RunManifest, type RunPlan, writePlan } from "../run-folder.ts";
@@ -150,9 +156,9 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   const storage = requireStorage(base.model, options);
   const dials = { compute, storage, max_in_len, label_smoothing: options.label_smoothing_factor };
   const shape = { ...shapeOf(base.model, adapter, options.optim as OptimizerName), ...dials };
-  const { sizes, kept, held_rows } = planMemory({ shape, adapter }, options);
+  const fit = planMemory({ shape, adapter }, options);
+  const { sizes, kept } = fit;
   const { max_length, streams } = sizes;
-  const holdsAsRead = compute === "f32" && storage === "f32" && !streams;
   const rule = {
     tokenizer: base.tokenizer,
     format: formats[job.format],
@@ -160,24 +166,17 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
     max_files: job.max_files,
   };
   const material = await gatherMaterial(job, rule, face);
+  // Texts that were read are garbage by now, and their memory is what the network needs.
+  collectGarbage();
   requireUnchanged(job.dataset, plan);
   sayMaterial(material, sizes, face);
   const packing = planPacking({ model: base.model, material, max_length }, options);
-  if (options.explain_plan)
-    for (const line of explainPlan(sizes, { ...kept, packing, storage, compute })) face.progress.line(line);
-  const engine = openNetwork({
-    model: base.model,
-    // What is rounded is read once and not kept as it was.
-    read: holdsAsRead ? base.read : (name) => base.source.read(name),
-    adapter,
-    trainable: adapter ? "adapter" : "all",
-    label_smoothing: options.label_smoothing_factor,
-    ...dialsOf(sizes, { compute, storage }),
-    keeping: kept.keeping,
-    kept_layers: kept.kept_layers,
-    ...{ packing, held_rows, once: kept.once ?? false, alone: kept.alone ?? false },
-    device: { threads: options.threads || cpus().length, arena: sizes.arena },
-  });
+  if (options.explain_plan) {
+    const used = { ...dials, ...dialsOf(sizes, { compute, storage }) };
+    const vocabulary = vocabularyIn(base, adapter, used);
+    sayPlan(explainPlan(sizes, { ...kept, packing, storage, compute, vocabulary }), face);
+  }
+  const engine = openPlanned(base, { adapter, options, fit, packing, dials: { compute, storage } });
   const sayNoMore = sayOnAbort(face);
   try {
     if (!streams) await prepareCompute({ engine, compute, material }, face);
@@ -197,9 +196,47 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
   }
 }
 
+type Planned = {
+  readonly adapter: Adapter | null;
+  readonly options: Resolved;
+  readonly fit: Fit;
+  readonly packing: Packing | null;
+  readonly dials: { readonly compute: Compute; readonly storage: Storage };
+};
+
+/** The network as it was planned. */
+function openPlanned(base: Base, { adapter, options, fit, packing, dials }: Planned): Network {
+  const { sizes, kept, held_rows } = fit;
+  const holdsAsRead = dials.compute === "f32" && dials.storage === "f32" && !sizes.streams;
+  const { keeping, kept_layers, once = false, halved = false, alone = false } = kept;
+  return openNetwork({
+    model: base.model,
+    // What is rounded is read once and not kept as it was.
+    read: holdsAsRead ? base.read : (name) => base.source.read(name),
+    adapter,
+    trainable: adapter ? "adapter" : "all",
+    label_smoothing: options.label_smoothing_factor,
+    ...dialsOf(sizes, dials),
+    rows: sizes.batch * bucketOf(sizes.max_length),
+    ...{ keeping, kept_layers, once, halved, alone, packing, held_rows },
+    device: { threads: options.threads || cpus().length, arena: sizes.arena },
+  });
+}
+
 /** Weights that are read anew are f32. */
 function dialsOf({ streams }: Plan, dials: { compute: Compute; storage: Storage }) {
   return streams ? ({ streams, compute: "f32", storage: "f32" } as const) : dials;
+}
+
+function sayPlan(lines: readonly string[], { progress }: Face): void {
+  for (const line of lines) progress.line(line);
+}
+
+type Used = { readonly compute: Compute; readonly label_smoothing: number };
+
+/** How the matrices of the vocabulary are held: as they are where it is not a decoder's. */
+function vocabularyIn({ model }: Base, adapter: Adapter | null, used: Used): VocabularyForm {
+  return model.kind === "decoder" ? vocabularyOf({ trainable: adapter ? "adapter" : "all", ...used }) : "f32";
 }
 
 /** Tells who presses Ctrl-C what is waited for, until the function that it returns is called. */

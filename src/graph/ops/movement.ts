@@ -254,11 +254,15 @@ export const Cast: Op = {
   inputs: ["T"],
   attributes: { to: "int" },
   shape: ([x], { to }) => {
-    if (to !== 1) throw new Error(`Expected a cast to float32 (1), found ${to}`);
-    return [{ dtype: "float32", shape: x!.shape }];
+    const dtype = to === 1 ? "float32" : to === 10 ? "float16" : null;
+    if (dtype === null) throw new Error(`Expected a cast to float32 (1) or float16 (10), found ${to}`);
+    return [{ dtype, shape: x!.shape }];
   },
-  gradient: none("integer or bool input"),
-  samples: () => [{ inputs: [integers([3], [1, 2, 3])], attributes: { to: 1 } }],
+  gradient: none("another type than what flows back"),
+  samples: () => [
+    { inputs: [integers([3], [1, 2, 3])], attributes: { to: 1 } },
+    { inputs: [uniform([3])], attributes: { to: 10 } },
+  ],
 };
 
 export const movement = [

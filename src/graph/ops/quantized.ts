@@ -2,6 +2,7 @@
 // operators (QuantizeLinear, DequantizeLinear), onnxruntime:docs/ContribOperators.md (MatMulIntegerToFloat).
 // No gradient flows through rounding; who uses it says what is to flow back (`withPullback`).
 
+import { sizeOf } from "../../base/dtype.ts";
 import { broadcast, none, type Op, positiveAxis } from "../op.ts";
 import { eightBits, uniform } from "../sample.ts";
 import type { Attributes, Tensor } from "../tensor.ts";
@@ -15,21 +16,27 @@ function requireScale(x: Tensor, scale: Tensor, { axis }: Attributes): void {
   );
 }
 
-/** round(x / scale) + zero point, within 0 to 255; halves go to the even neighbour. */
+/** round(x / scale) + zero point, within the zero point's type; halves go to the even neighbour. */
 export const QuantizeLinear: Op = {
   name: "QuantizeLinear",
   domain: "",
-  inputs: ["F", "F", "uint8"],
+  inputs: ["F", "F", "T"],
   attributes: { axis: "int" },
   shape: ([x, scale, zero], attributes) => {
     requireScale(x!, scale!, attributes);
     if (zero!.shape.join() !== scale!.shape.join()) {
       throw new Error(`Expected a zero point for each scale [${scale!.shape}], found [${zero!.shape}]`);
     }
-    return [{ dtype: "uint8", shape: x!.shape }];
+    if (zero!.dtype !== "int8" && zero!.dtype !== "uint8")
+      throw new Error(`Expected a zero point of int8 or uint8, found ${zero!.dtype}`);
+    return [{ dtype: zero!.dtype, shape: x!.shape }];
   },
   gradient: none("integer output"),
   samples: () => [
+    {
+      inputs: [uniform([2, 3]), uniform([2], 0.01, 0.02), eightBits("int8", [2], [-1, 1])],
+      attributes: { axis: 0 },
+    },
     {
       inputs: [uniform([2, 3]), uniform([2], 0.01, 0.02), eightBits("uint8", [2], [128, 129])],
       attributes: { axis: 0 },
@@ -94,20 +101,31 @@ export const BitShift: Op = {
   ],
 };
 
-/** (a - zero point)·b · a's scale · b's scales: a [m, k] of one scale, b [k, n] of one scale for each column. */
+/**
+ * (a - zero point)·b · a's scale · b's scales + addend: a [m, k] of one scale, b [k, n] of one or of one for each column, an
+ * addend [n] for all rows where there is one, after b's zero point.
+ */
 export const MatMulIntegerToFloat: Op = {
   name: "MatMulIntegerToFloat",
   domain: "com.microsoft",
-  inputs: ["uint8", "int8", "F", "F", "uint8"],
+  inputs: ["uint8", "int8", "F", "F", "uint8", "int8?", "F?"],
   attributes: {},
-  shape: ([a, b, aScale, bScale, zero]) => {
+  shape: (inputs) => {
+    const [a, b, aScale, bScale, , , addend] = inputs;
     const [m, k] = a!.shape;
     const [k2, n] = b!.shape;
-    const shapes = [a!, b!, aScale!, bScale!, zero!].map(({ shape }) => `[${shape}]`).join(", ");
-    if (a!.shape.length !== 2 || b!.shape.length !== 2 || k !== k2 || bScale!.shape.join() !== `${n}`) {
-      throw new Error(`Expected [m, k], [k, n] and scales [], [n], found ${shapes}`);
-    }
-    return [{ dtype: aScale!.dtype, shape: [m!, n!] }];
+    const isColumns = ({ shape }: Tensor) => shape.join() === `${n}`;
+    const fits =
+      a!.shape.length === 2 &&
+      b!.shape.length === 2 &&
+      k === k2 &&
+      (sizeOf(bScale!.shape) === 1 || isColumns(bScale!)) &&
+      (!addend || isColumns(addend));
+    if (fits) return [{ dtype: aScale!.dtype, shape: [m!, n!] }];
+    const shapes = inputs.map(({ shape }) => `[${shape}]`).join(", ");
+    throw new Error(
+      `Expected [m, k], [k, n], a scale of a and one or n of b, and an addend [n], found ${shapes}`,
+    );
   },
   gradient: none("integer operands"),
   samples: () => [
@@ -118,6 +136,17 @@ export const MatMulIntegerToFloat: Op = {
         uniform([], 0.01, 0.02),
         uniform([4], 0.01, 0.02),
         eightBits("uint8", [], [128, 129]),
+      ],
+    },
+    {
+      inputs: [
+        eightBits("uint8", [2, 3], [0, 256]),
+        eightBits("int8", [3, 4], [-63, 64]),
+        uniform([], 0.01, 0.02),
+        uniform([], 0.01, 0.02),
+        eightBits("uint8", [], [128, 129]),
+        eightBits("int8", [], [0, 1]),
+        uniform([4]),
       ],
     },
   ],
