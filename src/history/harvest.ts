@@ -6,7 +6,7 @@ import type { RepositoryRules } from "../filters/options.ts";
 import { createRecordFilter, type RecordFilter } from "../filters/record.ts";
 import type { CommitFacts } from "../filters/verdict.ts";
 import { openBlobs } from "./blobs.ts";
-import type { Change, LogCommit } from "./change.ts";
+import type { Change, LogCommit, LogEntry } from "./change.ts";
 import {
   batchesOf,
   createJoiner,
@@ -26,6 +26,7 @@ import { listCommits } from "./order.ts";
 import { type DropReason, dropByRecord } from "./reasons.ts";
 import type { AskedCase, JudgedBatch } from "./request.ts";
 import { readRules } from "./rules.ts";
+import { createSections, type Sections } from "./sections.ts";
 import { explainFailure, openShadow, type Shadow } from "./shadow.ts";
 import { createSlabs } from "./slabs.ts";
 
@@ -104,7 +105,12 @@ export async function* harvestCommits(
     jobs: options.jobs,
     early,
   });
-  const log = { ...logOptionsOf(options, signal), streams: streamsFor(commits.length, judges.width) };
+  const sections = createSections();
+  const log = {
+    ...logOptionsOf(options, signal),
+    streams: streamsFor(commits.length, judges.width),
+    sections,
+  };
   const join = createJoiner({ reader, slabs, kept: judges.kept }, byRecord);
   const work = inOrder(join, (joined) => judgeBatch(joined, { join, judges }));
   const pending: Promise<EntryBatch>[] = [];
@@ -117,7 +123,7 @@ export async function* harvestCommits(
   try {
     for await (const batch of batchesOf(readLog(shadow, commits, log), byRecord)) {
       for (const entry of batch) if (entry.kind === "commit") seen.next(entry.commit.hash);
-      const result = work(batch);
+      const result = work(batch).finally(() => freeSections(batch, sections));
       // A failure is met when its turn comes; until then it must not count as unhandled.
       result.catch(() => {});
       pending.push(result);
@@ -128,6 +134,11 @@ export async function* harvestCommits(
   } finally {
     await Promise.all([reader.dispose(), judges.dispose()]);
   }
+}
+
+function freeSections(batch: readonly LogEntry[], sections: Sections): void {
+  for (const entry of batch)
+    if (entry.kind === "change" && entry.change.section) sections.free(entry.change.section);
 }
 
 /** Begins the second step of each batch after that of the one before, however long the first ones take: what one batch

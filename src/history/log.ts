@@ -7,6 +7,7 @@ import { deal, inTurns } from "./deal.ts";
 import { type GitStream, streamGit } from "./git.ts";
 import { createLogParser } from "./parser.ts";
 import { readAhead } from "./read-ahead.ts";
+import type { Sections } from "./sections.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
 
 export type LogOptions = {
@@ -19,6 +20,8 @@ export type LogOptions = {
   readonly signal?: AbortSignal | undefined;
   /** Processes of git that share the commits; one when not given. */
   readonly streams?: number;
+  /** Where patch sections are kept, for who frees them. */
+  readonly sections?: Sections;
 };
 
 // Each field ends with NUL, which no field can contain; the parser counts them.
@@ -87,7 +90,8 @@ async function* readHand(
   const check = (begun: number) =>
     refuseBombs(shadow, commits.slice(Math.max(0, begun - 1), begun + 2), options.signal);
   const hashLength = shadow.algorithm === "sha256" ? 64 : 40;
-  const parser = createLogParser({ hashLength, maxSectionBytes: options.maxSectionBytes });
+  const { maxSectionBytes, sections } = options;
+  const parser = createLogParser({ hashLength, maxSectionBytes, sections });
   try {
     const ahead = (options.streams ?? 1) > 1 ? { mostBytes: BYTES_AHEAD_OF_TURN } : {};
     yield* readAhead(child, parser, { check, ...ahead });

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { getHeapSpaceStatistics } from "node:v8";
 import { Worker } from "node:worker_threads";
-import { holdNursery, startBesideNursery } from "./nursery.ts";
+import { holdHeap, holdNursery, startBesideNursery } from "./nursery.ts";
 
 /** Bytes of this heap's nursery. */
 function nursery(): number {
@@ -39,4 +39,25 @@ test("a nursery that is held does not grow, also not after a thread has started,
   work();
   assert.ok(nursery() <= Math.max(before, 5e6), `${before} bytes grew to ${nursery()}`);
   assert.ok(size > 10e6, `${size} bytes in the thread`);
+});
+
+/** The most bytes that the heap takes for what outlives the nursery, of which little lives on. */
+function peak(): number {
+  const living = Array.from({ length: 200_000 }, (_, i) => ({ i, list: [i] }));
+  const passing: object[] = [];
+  let most = 0;
+  for (let i = 0; i < 6_000_000; i++) {
+    passing[i % 20_000] = { i, list: [i] };
+    if (i % 20_000 === 0) most = Math.max(most, process.memoryUsage().heapTotal);
+  }
+  assert.equal(living.length, 200_000);
+  return most;
+}
+
+test("for many commits what is dead is not left to pile up", () => {
+  holdNursery();
+  const before = process.memoryUsage().heapTotal;
+  holdHeap(10_000);
+  const grown = peak() - before;
+  assert.ok(grown < 60e6, `${grown} bytes`);
 });

@@ -5,6 +5,7 @@
 
 import { isUtf8 } from "node:buffer";
 import type { Change, LogCommit, LogEntry } from "./change.ts";
+import type { Sections } from "./sections.ts";
 
 export type LogParser = {
   /** Takes the next bytes and returns what is complete now; throws when they are not what git prints. */
@@ -15,9 +16,17 @@ export type LogParser = {
 
 type RawRecord = Omit<Change, "section" | "sectionBytes" | "binary">;
 
+type ParserOptions = {
+  readonly hashLength: number;
+  readonly maxSectionBytes: number;
+  /** Where sections are kept, for who frees them. */
+  readonly sections?: Sections | undefined;
+};
+
 type State = {
   readonly hash: RegExp;
   readonly maxSectionBytes: number;
+  readonly keepSection: (bytes: Buffer) => Buffer;
   readonly out: LogEntry[];
   ended: boolean;
   step: Step;
@@ -73,7 +82,7 @@ const LOOK = 4;
 const HEADER_STARTS = HEADER_LINES.map((line) => line.slice(0, LOOK));
 
 /** A parser for ids of `hashLength` digits; sections larger than `maxSectionBytes` are counted but not kept. */
-export function createLogParser(options: { hashLength: number; maxSectionBytes: number }): LogParser {
+export function createLogParser(options: ParserOptions): LogParser {
   const state = initialState(options);
   const drain = () => {
     while (state.step(state)) {}
@@ -97,10 +106,11 @@ export function createLogParser(options: { hashLength: number; maxSectionBytes: 
   };
 }
 
-function initialState(options: { hashLength: number; maxSectionBytes: number }): State {
+function initialState(options: ParserOptions): State {
   return {
     hash: new RegExp(`^[0-9a-f]{${options.hashLength}}$`),
     maxSectionBytes: options.maxSectionBytes,
+    keepSection: options.sections?.keep ?? Buffer.from,
     out: [],
     ended: false,
     step: readField,
@@ -343,7 +353,8 @@ function finishSection(state: State): boolean {
   }
   const { commit, binary } = state;
   const length = state.line - state.start;
-  const section = state.discarded > 0 ? null : Buffer.from(state.view.subarray(state.start, state.line));
+  const section =
+    state.discarded > 0 ? null : state.keepSection(state.view.subarray(state.start, state.line));
   const change = { ...state.records[state.record]!, section, sectionBytes: state.discarded + length, binary };
   state.out.push({ kind: "change", commit, change });
   moveTo(state, state.line);

@@ -14,6 +14,7 @@ import { createCounter, type HarvestResult } from "./harvest.ts";
 import { identify, journalPath } from "./journal.ts";
 import { type EarlyThreads, startEarly } from "./judging.ts";
 import { guessLicense } from "./license.ts";
+import { holdHeap } from "./nursery.ts";
 import { type HistoryOptions, selectionOf } from "./options.ts";
 import { type Listing, listCommits } from "./order.ts";
 import { type DropReason, dropReasons } from "./reasons.ts";
@@ -56,6 +57,7 @@ export async function* writeDataset(
       readRules(shadow.top, shadow, signal),
       guessLicense(shadow, signal),
     ]);
+    holdHeap(listing.selected.length);
     const sides = sidesOf(listing, { shadow, options, repository: paths.repository });
     const resumed = resume(paths, { shadow, options, listing, rules, early });
     try {
