@@ -120,7 +120,7 @@ export type BlockPlace = {
 const FIRST: BlockPlace = { layer: 0, drops: false, keeping: "nothing" };
 
 /** What of a long input is not kept from inside the feed-forward layer is there for so many rows at a time. */
-const PART_ROWS = 1024;
+const PART_ROWS = 704;
 /** Where nothing is kept from inside it. */
 const PARTED: ReadonlySet<Keeping> = new Set(["nothing", "attention", "narrow"]);
 
