@@ -1,5 +1,5 @@
 // Secrets of many kinds, made up from a seed and from parts, so that none stands in this tree: what a scanner of
-// secrets must find. Each is a line of code as people commit them by accident.
+// secrets must find. Each is a line of code as people commit them by accident, or a name and its value on two lines.
 
 import { createRandom, type Random } from "../src/base/random.ts";
 
@@ -133,11 +133,71 @@ const argumentKinds: Readonly<Record<string, Maker>> = {
   "key of a signature": (r) => `jwt.sign({ id }, '${pick(r, MIXED, 32)}', { expiresIn: '1h' })`,
 };
 
+const WORDS =
+  "adapt absorb addict abuse abandon ability afford aerobic advance accuse afraid agent about above absent abstract absurd access accident account achieve acid acoustic acquire across";
+const NOUNS = ["River", "Winter", "Summer", "Dragon", "Sunset", "Marble", "Copper", "Falcon"];
+const noun = (r: Random) => NOUNS[r.below(NOUNS.length)]!;
+
+/** A password as people make them. */
+function chosen(random: Random): string {
+  const forms = [
+    () => `${noun(random)}${1980 + random.below(45)}!`,
+    () => `${noun(random)}${noun(random)}${pick(random, "356789", 3)}`,
+    () => `${noun(random).toLowerCase()}@${pick(random, "356789", 4)}`,
+    () => `P4ss${noun(random)}#${pick(random, DIGITS, 2)}`,
+  ];
+  return forms[random.below(forms.length)]!();
+}
+
+function words(random: Random, count: number): string {
+  const list = WORDS.split(" ");
+  return Array.from({ length: count }, () => list.splice(random.below(list.length), 1)[0]).join(" ");
+}
+
+function pem(random: Random): string {
+  return Buffer.from(`${header("RSA ")}\n${pick(random, MIXED, 64)}\n`).toString("base64");
+}
+
+/** Keys known by what stands around them. */
+const keyKinds: Readonly<Record<string, Maker>> = {
+  "private key in base64": (r) => `    client-key-data: ${pem(r)}`,
+  "private key in JSON": (r) =>
+    `{"kty":"RSA","e":"AQAB","d":"${pick(r, `${MIXED}-_`, 342)}","n":"${pick(r, `${MIXED}-_`, 342)}"}`,
+  "private key of a wallet": (r) => `    accounts: ["0x${pick(r, HEX, 64)}"], // deployer`,
+  "phrase of 12 words": (r) => `MNEMONIC="${words(r, 12)}"`,
+  "phrase of 24 words": (r) => `  seedPhrase: '${words(r, 24)}',`,
+  "Infura address": (r) => `  url: "https://mainnet.infura.io/v3/${pick(r, HEX, 32)}",`,
+  "Alchemy address": (r) => `  url: "https://eth-mainnet.g.alchemy.com/v2/${pick(r, `${MIXED}-_`, 32)}",`,
+  "WordPress salt": (r) =>
+    `define('SECURE_AUTH_KEY',  '${pick(r, `${MIXED}!@#$%^&*()-_=+[]{}|;:,.<>/?~ `, 64)}');`,
+  "htpasswd line": (r) => `ada:$apr1$${pick(r, MIXED, 8)}$${pick(r, `${MIXED}./`, 22)}`,
+  "shadow line": (r) => `root:$6$${pick(r, MIXED, 8)}$${pick(r, `${MIXED}./`, 86)}:19000:0:99999:7:::`,
+  "pgpass line": (r) => `db.northwind.dev:5432:app:app:${pick(r, MIXED, 18)}`,
+  "messaging server's key": (r) => `key=AAAA${pick(r, MIXED, 7)}:APA91b${pick(r, `${MIXED}-_`, 134)}`,
+  "Okta token": (r) => `Authorization: SSWS 00${pick(r, `${MIXED}-_`, 40)}`,
+  "Discord token": (r) =>
+    `client.login('${["MT", "k"].join("")}${pick(r, MIXED, 21)}.${pick(r, MIXED, 6)}.${pick(r, MIXED, 38)}');`,
+  "Telegram address": (r) =>
+    `https://api.telegram.org/bot${pick(r, DIGITS, 10)}:AA${pick(r, `${MIXED}-_`, 33)}/getMe`,
+  "property list": (r) => `<key>APIKey</key><string>${pick(r, MIXED, 32)}</string>`,
+  "secret of 20 hex digits": (r) => `  secret: "${pick(r, HEX, 20)}",`,
+  "key of Algolia": (r) => `algoliasearch('${pick(r, UPPER + DIGITS, 10)}', '${pick(r, HEX, 32)}');`,
+  "key of cookies": (r) => `app.use(cookieParser('${pick(r, MIXED, 32)}'));`,
+  "Fernet key": (r) => `f = Fernet(b'${pick(r, `${MIXED}-_`, 43)}=')`,
+  "wireless network": (r) => `WiFi.begin("northwind", "${pick(r, MIXED, 14)}");`,
+  "chosen password in an address": (r) =>
+    `postgres://app:${encodeURIComponent(chosen(r))}@db.northwind.dev:5432/app`,
+  "chosen password of ADO.NET": (r) => `Server=db.northwind.dev;User Id=sa;Password=${chosen(r)};`,
+  "chosen password in settings": (r) => `DB_PASSWORD=${chosen(r)}`,
+  "chosen password in quotes": (r) => `  password: "${chosen(r)}",`,
+};
+
 /** Kinds by name; each gives one line. */
 export const plantedKinds: Readonly<Record<string, Maker>> = {
   ...formKinds,
   ...assignedKinds,
   ...argumentKinds,
+  ...keyKinds,
 };
 
 /** `each` lines of every kind. */

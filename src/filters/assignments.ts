@@ -1,8 +1,8 @@
 // Values under a name of what is kept secret, as programs, settings, XML, JSON, shells and command lines write them:
 // `name = "…"`, `name: …`, `<name>…</name>`, `name="DB_PASSWORD" value="…"`, `setName("…")`, `--name …`. The forms are
-// those of the languages' own manuals. Looks at one line only: a value on the line after its name is not seen.
+// those of the languages' own manuals. Looks at one line only, which may be made of two (`pairs.ts`).
 
-import { isIssuedUuid, isPassword, isRandom, isRandomWithSigns } from "./plausible.ts";
+import { isChosenPassword, isIssuedUuid, isPassword, isRandom, isRandomWithSigns } from "./plausible.ts";
 
 /** Names behind which nothing but a password stands, so that a short one is known as one. */
 const PASSWORDS =
@@ -54,6 +54,8 @@ const PLAIN = raw`[\w+/=.~!@#$%^*?-]`;
 const BARE = raw`(?:base64:)?(${PLAIN}{256}|${PLAIN}{8,255}(?=$|[\s;,&"'\x60#<)}\\]))`;
 /** A second attribute or entry, which holds the value of the one that is named. */
 const VALUE = raw`[\\"'\x60]{0,2}[\s,{]{1,4}[\\"'\x60]{0,2}(?:value|content|default|text)[\\"'\x60]{0,2}\s?[:=]\s?[\\"'\x60]{0,2}`;
+/** An element that holds the value of the one before it. */
+const NEXT = raw`</\w{1,16}>\s{0,8}<(?:string|value|data)>`;
 const MARKED = raw`(?:<!\[CDATA\[)?([^\s"'\x60\\<>\]]{8,256})(?=[\s"'\x60\\<\]]|$)`;
 
 type Form = { readonly pattern: RegExp; readonly holds: (value: string, isPasswordName: boolean) => boolean };
@@ -65,7 +67,10 @@ const forms: readonly Form[] = [
     pattern: RegExp(raw`^[\w-]{0,24}["']?\s{0,4}[:=]\s{1,8}([^\s"'\x60<>()[\]{};]{8,128})\s{0,8}$`),
     holds: isBare,
   },
-  { pattern: RegExp(raw`^[\w.:-]{0,24}(?:(?:\s[^<>]{0,80}|["'])?>|${VALUE})${MARKED}`), holds: isQuoted },
+  {
+    pattern: RegExp(raw`^[\w.:-]{0,24}(?:(?:\s[^<>]{0,80}|["'])?>|${NEXT}|${VALUE})${MARKED}`),
+    holds: isQuoted,
+  },
   {
     pattern: RegExp(raw`^[\w-]{0,24}["']?\s{1,8}(?:(?:is|was|to):?\s)?(?:${OPEN})?${BARE}`),
     holds: isBehind,
@@ -90,12 +95,14 @@ export function hasAssignment(line: string): boolean {
 
 function isQuoted(value: string, isPasswordName: boolean): boolean {
   if (isRandom(value) || isRandomWithSigns(value) || isIssuedUuid(value)) return true;
-  return isPasswordName ? isPassword(value) : value.length >= 10 && isStrong(value);
+  return isPasswordName
+    ? isPassword(value) || isChosenPassword(value)
+    : value.length >= 10 && isStrong(value);
 }
 
 function isBare(value: string, isPasswordName: boolean): boolean {
   if (isRandom(value) || isIssuedUuid(value)) return true;
-  return isPasswordName && value.length >= 10 && isPassword(value);
+  return isPasswordName && value.length >= 10 && (isPassword(value) || isChosenPassword(value));
 }
 
 /** Behind a gap, where a sentence may stand as well. */

@@ -15,6 +15,10 @@ test("the second argument of a login, the key of a signature", () => {
     `$db = new PDO($dsn, 'app', '${PASSWORD}');`,
     `createHmac("sha256", "${PASSWORD}").update(body)`,
     `jwt.verify(token, '${PASSWORD}')`,
+    `app.use(cookieParser("${PASSWORD}"))`,
+    `WiFi.begin(ssid, "${PASSWORD}");`,
+    `CryptoJS.AES.encrypt(data, '${PASSWORD}')`,
+    `ldap_bind($link, $name, "${PASSWORD}");`,
   ]) {
     assert.ok(hasCallLogin(line), line);
     assert.ok(
@@ -31,6 +35,8 @@ test("names, options and first arguments are none", () => {
     "bearerAuth({ token, prefix: 'X.Auth+v2' })",
     "connect(options, 'secureConnect2')",
     "jwt.verify(token, process.env.KEY)",
+    "app.use(cookieParser('my secret, here'))",
+    "createCipheriv('aes-256-cbc', key, iv)",
   ]) {
     assert.ok(!hasCallLogin(line), line);
   }

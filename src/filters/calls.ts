@@ -4,8 +4,10 @@
 import { isPassword } from "./plausible.ts";
 
 const FUNCTIONS =
-  "(?:basic_?)?auth|login|log_?on|sign_?in|credentials?|authenticate|getconnection|connect|mysqli|pdo|createhmac|jwt\\.sign|jwt\\.verify|jwt\\.(?:en|de)code|hmac\\.new|user_?info";
+  "(?:basic_?)?auth|login|log_?on|sign_?in|credentials?|authenticate|getconnection|connect|mysqli|pdo|createhmac|jwt\\.sign|jwt\\.verify|jwt\\.(?:en|de)code|hmac\\.new|user_?info|authentication|(?:ldap|simple)_bind(?:_s)?|wifi\\.begin|algoliasearch|twilio|oauth2(?:client)?|aes\\.(?:en|de)crypt|create(?:de)?cipher(?:iv)?";
 const CALL = new RegExp(`(?:${FUNCTIONS})\\s?[=:]?\\s?\\(([^()]{0,300})`, "gi");
+/** Functions whose first argument is a key. */
+const KEYED = /\b(?:cookie_?parser|fernet|hashids|cryptr)\(\s?b?(?:"([^"\s]{8,256})"|'([^'\s]{8,256})')/gi;
 /** A whole argument behind another one. */
 const ARGUMENT = /,\s{0,4}(?:"([^"\s]{8,256})"|'([^'\s]{8,256})'|`([^`\s]{8,256})`)/g;
 
@@ -22,14 +24,27 @@ export const callAnchors: readonly string[] = [
     "userinfo(",
     "user_info(",
   ],
+  ...[
+    "authentication(",
+    "_bind(",
+    "_bind_s(",
+    "wifi.begin(",
+    "algoliasearch(",
+    "twilio(",
+    "oauth2(",
+    "oauth2client(",
+  ],
+  ...["aes.encrypt(", "aes.decrypt(", "cipher(", "cipheriv(", "cookieparser(", "cookie_parser("],
+  ...["fernet(", "hashids(", "cryptr("],
 ];
 
-/** An argument behind the first that looks like a password. */
+/** An argument that looks like a password, behind the first one where that is a name. */
 export function hasCallLogin(line: string): boolean {
   for (const { 1: given } of line.matchAll(CALL)) {
     for (const [, double, single, back] of given!.matchAll(ARGUMENT)) {
       if (isPassword(double ?? single ?? back!)) return true;
     }
   }
+  for (const [, double, single] of line.matchAll(KEYED)) if (isPassword(double ?? single!)) return true;
   return false;
 }

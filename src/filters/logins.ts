@@ -1,7 +1,7 @@
 // Names and passwords inside addresses (`scheme://name:password@host`), `Authorization` headers and the settings of
 // container programs, which hold the same.
 
-import { isPassword, isRandom } from "./plausible.ts";
+import { isChosenPassword, isPassword, isRandom } from "./plausible.ts";
 
 const LOGIN =
   /[a-z][a-z0-9+.-]{1,20}:\/\/([^\s:@/"'`<>]{0,100}):([^\s@/"'`<>]{3,200})@([^\s/:?#"'`<>,)]{2,200})/gi;
@@ -15,7 +15,7 @@ export function hasLogin(line: string): boolean {
   for (const [, name, password, host] of line.matchAll(LOGIN)) {
     const plain = decodePercent(password!);
     if (NO_HOST.test(host!) && !isRandom(plain)) continue;
-    if (isPassword(plain) && plain !== name) return true;
+    if ((isPassword(plain) || isChosenPassword(plain)) && plain !== name) return true;
   }
   return false;
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../base/random.ts";
-import { isFilling, isPassword, isPlaceholder, isRandom } from "./plausible.ts";
+import { isChosenPassword, isFilling, isPassword, isPlaceholder, isRandom } from "./plausible.ts";
 
 test("nearly every random token is random, and few names in code are", () => {
   const random = createRandom(3);
@@ -43,4 +43,24 @@ test("placeholders of both kinds", () => {
   for (const value of ["Tr8$kd92mQ", "zq81xk04vb", "QmZrTkWpLxVn"]) assert.ok(isPassword(value), value);
   for (const value of ["short1", "correcthorse", "with space 12", "engineering1"])
     assert.ok(!isPassword(value), value);
+});
+
+test("what people make of words, numbers and signs", () => {
+  for (const value of ["Copper1989!", "GardenDragon671", "garden@7794", "P4ssWinter#33", "Winter2019!!"]) {
+    assert.ok(isChosenPassword(value), value);
+  }
+  for (const value of [
+    ...["garden7794", "Password1!", "P@ssw0rd#12", "Test@1987", "admin@1987", "Hello@2020", "HmacSha256"],
+    ...[
+      "LoginForm1234",
+      "user@1987",
+      "Winter 1989!",
+      "Example1989!",
+      "AesGcmSize256",
+      "garden-7794",
+      "Copper!",
+    ],
+  ]) {
+    assert.ok(!isChosenPassword(value), value);
+  }
 });

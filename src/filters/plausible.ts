@@ -10,7 +10,7 @@ const WORDS = new RegExp(
     "exam[pl]+e|abcd|1234|sample|dummy|placeholder|change[-_.]?(?:me|it)|replace|redacted|removed|hidden|masked|obfuscat",
     "your|insert|enter[-_]|todo|lorem|ipsum|secret|pass|word|p[a@][s$]{2}w|s3cr3t|credential|private|public",
     "test|mock|stub|fake|fixture|demo|foobar|foobaz|hello|world|hunter2|letmein|qwert|asdf|zxcv|swordfish",
-    "correct.?horse|trustno|deadbeef|cafebabe|feedface|supers|mysec|my[-_]|some[-_]|(?:user|admin|root|guest)[-_]?",
+    "correct.?horse|xipj3plmq|trustno|deadbeef|cafebabe|feedface|supers|mysec|my[-_]|some[-_]|(?:user|admin|root|guest)[-_]?",
     "process\\.env|environ|getenv|os\\.|import\\.meta|null|undefined|none$|true$|false$|function|return|require",
   ].join("|"),
   "i",
@@ -105,7 +105,7 @@ function isGenerated(value: string): boolean {
   if (entropy(value) < 2.8) return false;
   if (!/^[0-9a-f]+$/i.test(value)) return strangeness(value) >= LEAST;
   const { digits, letters } = measure(value);
-  return value.length >= 24 && digits >= 4 && letters >= 4;
+  return value.length >= 20 && digits >= 4 && letters >= 3;
 }
 
 /** A password of a person or a program, in a place where nothing but a password stands: at least 8 characters. */
@@ -115,6 +115,22 @@ export function isPassword(value: string): boolean {
   if (kinds < 2 || isTime(value)) return false;
   const least = kinds === 4 ? FOUR_LEAST : digits > 0 ? 0 : LEAST;
   return strangeness(value) >= least;
+}
+
+/** Names of algorithms and sizes, which have a number behind them as well. */
+const MEASURED =
+  /(?:sha|md|aes|utf|rsa|hmac|gcm|cbc|curve|ed|keccak|blake|pbkdf|crypt|base|int|float|bit|byte|size|length|code|status|version|error|line|column|row|page|port|year|issue|node|type|key|hash|field|form|input|label|option|http)s?[@#!$%&*]?\d+\W?$/i;
+/** Words with a number behind them, and a sign before or after it, or two words with a number of three digits. */
+const CHOSEN =
+  /^(?:[A-Z]?[a-z]{3,14}){1,3}(?:[@#!$%&*+]\d{2,5}|\d{2,5}[@#!$%&*+?]{1,3})$|^(?:[A-Z][a-z]{2,11}){2,3}\d{3,4}$/;
+/** "P@ss", "Pa55" and their like, which begin what many people think up. */
+const PASS = /^p[a@4][s5$]{2}(?=[A-Z])/i;
+
+/** A password as people make them, where an example would be another: at least 9 characters. */
+export function isChosenPassword(value: string): boolean {
+  if (value.length < 9 || value.length > 32) return false;
+  const rest = value.replace(PASS, "");
+  return CHOSEN.test(rest) && !MEASURED.test(rest) && !isPlaceholder(rest);
 }
 
 /** Bits a character. */

@@ -5,27 +5,9 @@
 import { assignedAnchors, hasAssignment } from "./assignments.ts";
 import { callAnchors, hasCallLogin } from "./calls.ts";
 import { commandAnchors, hasCommandLogin } from "./commands.ts";
+import { keyRules } from "./keys.ts";
 import { hasAuthorization, hasLogin, hasWebToken } from "./logins.ts";
-import { isFilling } from "./plausible.ts";
-
-export type SecretRule = {
-  readonly name: string;
-  /** Lower case, found in either case. */
-  readonly anchors: readonly string[];
-  readonly holds: (line: string) => boolean;
-};
-
-/** A prefix of an issuer and what follows it, in the case that is written here. */
-function token(name: string, anchors: readonly string[], body: string): SecretRule {
-  const pattern = new RegExp(`(?<![A-Za-z0-9])(?:${body})(?![A-Za-z0-9])`, "g");
-  const holds = (line: string) => [...line.matchAll(pattern)].some(([found]) => !isFilling(bodyOf(found)));
-  return { name, anchors, holds };
-}
-
-/** The token without its prefix, which may have words in it such as "secret". */
-function bodyOf(found: string): string {
-  return found.slice(-24);
-}
+import { type SecretRule, token } from "./rule.ts";
 
 const issued: readonly SecretRule[] = [
   token("AWS access key", ["akia", "asia", "abia", "acca"], "(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
@@ -64,7 +46,7 @@ const issued: readonly SecretRule[] = [
     "hv[sb]\\.[\\w-]{24,300}|[A-Za-z0-9]{14}\\.atlasv1\\.[\\w-]{60,70}",
   ),
   token("Atlassian token", ["atatt3x", "atctt3x"], "AT[AC]TT3x[\\w=-]{40,250}"),
-  token("Telegram token", [":aa"], "\\d{8,10}:AA[\\w-]{33}"),
+  token("Telegram token", [":aa"], "(?:bot)?\\d{8,10}:AA[\\w-]{33}"),
   token(
     "Discord address",
     ["/api/webhooks/"],
@@ -104,6 +86,7 @@ const PRIVATE_KEY =
 /** Ours, in the order in which they are asked. */
 export const secretRules: readonly SecretRule[] = [
   ...issued,
+  ...keyRules,
   {
     name: "private key",
     anchors: ["private key", "putty-user-key-file-"],

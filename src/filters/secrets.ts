@@ -1,15 +1,18 @@
 // Finds secrets in old contents, diffs and messages. The door to secretlint: its preset's rules are called directly,
 // one line at a time, because its core is asynchronous and slows down with every call (secretlint/secretlint#1653),
 // and its comments that switch rules off are not obeyed: a stranger's repository may not decide what is a secret.
-// Whether a line holds a secret depends on that line alone, so a content whose lines were all seen is not read again.
+// Whether a line holds a secret depends on that line and the two after it, so that a content is not read again whose
+// lines were all seen, or whose old form was and then all lines of the diff that made it.
 
 import { rules as presetRules } from "@secretlint/secretlint-rule-preset-recommend";
 import type { SecretLintRuleContext, SecretLintSourceCode } from "@secretlint/types";
 import { createAnchors } from "./anchors.ts";
 import { createIdSet } from "./ids.ts";
 import { hasLogin } from "./logins.ts";
+import { continued, isOpen, linesAfter } from "./pairs.ts";
 import { isFilling } from "./plausible.ts";
-import { type SecretRule, secretRules } from "./secret-rules.ts";
+import type { SecretRule } from "./rule.ts";
+import { secretRules } from "./secret-rules.ts";
 import type { ChangeFacts, CommitFacts, Verdict } from "./verdict.ts";
 
 export type Scanner = {
@@ -60,6 +63,8 @@ const presetRule: SecretRule = {
   holds: (line) => askPreset(line),
 };
 
+/** The rule whose values may stand on a line after their names. */
+const ASSIGNED = "assigned value";
 const rules: readonly SecretRule[] = [presetRule, ...secretRules];
 const anchors = rules.flatMap((rule, number) => rule.anchors.map((literal) => ({ literal, number })));
 const finder = createAnchors(anchors.map(({ literal }) => literal));
@@ -92,12 +97,14 @@ function verdict(kind: string, place: string): Verdict {
   return { reason: "secret", detail: `${kind} in the ${place}` };
 }
 
-/** Of a diff whose old content is free of secrets only the added lines can bring one, and its header. */
+/** Of a diff whose old content is free of secrets only the added lines can bring one, its header, and those of the
+ * others whose value is on a line after them. */
 const NOT_ADDED = " -";
+const REMOVED = "-";
 
 type Search = {
   readonly text: string;
-  /** Lines that begin with one of these characters need not be looked at. */
+  /** Lines that begin with one of these characters hold nothing by themselves. */
   readonly passed: string;
   /** How many characters of each line are a diff's sign. */
   readonly prefix: number;
@@ -106,6 +113,7 @@ type Search = {
 /** The name of the first rule that holds for a line. */
 function findSecret({ text, passed, prefix }: Search): string | undefined {
   let [start, end, line] = [-1, -1, ""];
+  let [isPassed, isRemoved] = [false, false];
   let asked = new Set<number>();
   let name: string | undefined;
   const found = (literals: readonly number[], at: number) => {
@@ -115,7 +123,9 @@ function findSecret({ text, passed, prefix }: Search): string | undefined {
       if (end < 0) end = text.length;
       line = "";
       asked = new Set();
-      if (passed.includes(text[start]!)) return false;
+      isPassed = passed.includes(text[start]!);
+      isRemoved = prefix > 0 && text[start] === REMOVED;
+      if (isPassed && isRemoved) return false;
       line = text.slice(start + prefix, end);
     }
     if (line === "") return false;
@@ -123,11 +133,15 @@ function findSecret({ text, passed, prefix }: Search): string | undefined {
       const { number } = anchors[literal]!;
       if (asked.has(number)) continue;
       asked.add(number);
-      if (rules[number]!.holds(line)) name = rules[number]!.name;
+      const rule = rules[number]!;
+      if (!isPassed && rule.holds(line)) name = rule.name;
+      else if (rule.name === ASSIGNED && !isRemoved && isOpen(line)) {
+        if (continued(line, linesAfter(text, end, prefix)).some(rule.holds)) name = rule.name;
+      }
     }
     return name !== undefined;
   };
-  finder.find(text, found, passed);
+  finder.find(text, found, passed === "" ? "" : REMOVED);
   return name;
 }
 
