@@ -74,6 +74,8 @@ export type EngineOptions = {
   readonly rows?: number;
   /** Whether weights of blocks are read anew for every run instead of held. */
   readonly streams?: boolean;
+  /** Whether they are so once eight-bit products have failed their check, because f32 ones do not fit. */
+  readonly streams_f32?: boolean;
   /** An engine on the same base, whose base weights are used as they are there. */
   readonly like?: Engine;
   readonly device: DeviceOptions;
@@ -114,7 +116,7 @@ export class Engine {
   readonly #variants: readonly number[];
   readonly #shapes: Shapes;
   readonly #pool: Pool;
-  readonly #same: SameLists;
+  #same: SameLists;
 
   constructor(options: EngineOptions) {
     const { model, read, adapter, trainable, device, like, label_smoothing = 0, once = false } = options;
@@ -205,7 +207,8 @@ export class Engine {
         this.#setup = setup;
         await this.#release();
         this.#weights.clear();
-        this.#holdAll();
+        if (this.#options.streams_f32) this.#same = new SameLists(false);
+        else this.#holdAll();
       }
       return check;
     } finally {

@@ -7,7 +7,7 @@ import { parseAdapter } from "../adapters/options.ts";
 import { UserError } from "../base/errors.ts";
 import { parseValue } from "../base/options.ts";
 import { createModel } from "../models/table.ts";
-import { type Fit, planFit } from "./fit.ts";
+import { type Fit, fitsUnrounded, planFit } from "./fit.ts";
 import type { Shape } from "./plan.ts";
 
 const model = createModel({
@@ -88,4 +88,13 @@ test("where memory is short rounded weights are held once, and twice where there
 test("without a budget the batch is the one asked for, whatever is kept", () => {
   const { sizes } = plan(shapes.int8, null);
   assert.deepEqual([sizes.max_length, sizes.batch], [512, 2]);
+});
+
+test("where rounded weights fail their check f32 ones are held only if they fit", () => {
+  const fits = (memory: number | null) => {
+    const fit = planFit({ shape: shapes.int8, adapter }, { ...wish, memory }, 3e9);
+    return fitsUnrounded(shapes.int8, fit, memory);
+  };
+  assert.deepEqual([fits(600e6), fits(3e9), fits(null)], [false, true, true]);
+  assert.equal(fitsUnrounded(shapes.f32, plan(shapes.f32, 3e9), 1), true);
 });

@@ -13,7 +13,15 @@ import {
   planKeeping,
   planShapes,
 } from "./keeping.ts";
-import { lengthsFor, type Plan, planTraining, type Shape, tooSmall, type Wish } from "./plan.ts";
+import {
+  decoderNumbers,
+  lengthsFor,
+  type Plan,
+  planTraining,
+  type Shape,
+  tooSmall,
+  type Wish,
+} from "./plan.ts";
 
 /** A run's plan, what its forward passes keep, and of how many rows programs may be held. */
 export type Fit = {
@@ -47,6 +55,18 @@ function fitOf(keeper: Keeper, plan: Plan, limit: number): Fit {
   const sizes = { ...plan, memory: kept.memory, arena: kept.arena };
   const { held_rows, more } = planShapes(keeper, sizes, { ...kept, limit });
   return { sizes: { ...sizes, memory: sizes.memory + more }, kept, held_rows };
+}
+
+/** Whether rounded weights may become f32 ones within a budget, where their check fails. */
+export function fitsUnrounded(shape: Shape, { sizes, kept }: Fit, memory: number | null): boolean {
+  const { model } = shape;
+  if (memory === null || model.kind !== "decoder" || shape.compute !== "int8" || sizes.streams) return true;
+  const extent = { batch: 1, length: 1, arena: true };
+  const [rounded, plain] = [
+    { ...shape, once: kept.once ?? false },
+    { ...shape, compute: "f32" as const },
+  ].map((one) => decoderNumbers({ ...one, model }, extent).weights);
+  return sizes.memory + 4 * (plain! - rounded!) <= memory;
 }
 
 /** Weights that need not be read anew are worth more than length, and length more than a large batch. */

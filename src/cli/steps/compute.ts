@@ -19,9 +19,20 @@ import { formatBytes } from "../units.ts";
 import type { Face } from "./face.ts";
 import type { Material } from "./material.ts";
 
+const READ_ANEW =
+  "Frozen weights are read anew for every pass, in f32: slow, but held they do not fit the budget";
+
+type Ready = {
+  readonly engine: Network;
+  readonly compute: Compute;
+  readonly material: Material;
+  /** Whether f32 weights that take the place of rounded ones are read anew. */
+  readonly streams_f32: boolean;
+};
+
 /** Makes a network ready for its dial and says what the check found, and what is used. */
 export async function prepareCompute(
-  { engine, compute, material }: { engine: Network; compute: Compute; material: Material },
+  { engine, compute, material, streams_f32 }: Ready,
   { progress }: Face,
 ): Promise<ComputeCheck | null> {
   if (compute === "f32") return null;
@@ -33,8 +44,10 @@ export async function prepareCompute(
   }
   progress.line("Checking eight-bit products on a few examples");
   const check = await engine.prepare(material.train.map(({ rendered }) => rendered));
-  if (check) progress.line(describeCheck(check));
-  else progress.line("Nothing here is computed on eight-bit integers: everything that could be is trained");
+  if (check) {
+    progress.line(describeCheck(check));
+    if (!check.passed && streams_f32) progress.line(READ_ANEW);
+  } else progress.line("Nothing here is computed on eight-bit integers: everything that could be is trained");
   return check;
 }
 

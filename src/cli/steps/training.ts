@@ -19,7 +19,7 @@ import { collectGarbage } from "../../runtime/garbage.ts";
 import { bucketOf } from "../../training/batch.ts";
 import { hasCheckpoint } from "../../training/checkpoint.ts";
 import type { Compute } from "../../training/engine.ts";
-import type { Fit } from "../../training/fit.ts";
+import { type Fit, fitsUnrounded } from "../../training/fit.ts";
 import { type Network, openNetwork } from "../../training/network.ts";
 import type { OptimizerName } from "../../training/optimizer.ts";
 import { type Resolved, resolveOptions } from "../../training/options.ts";
@@ -176,10 +176,12 @@ async function trainFrom(base: Base, known: Known, face: Face): Promise<RunManif
     const vocabulary = vocabularyIn(base, adapter, used);
     sayPlan(explainPlan(sizes, { ...kept, packing, storage, compute, vocabulary }), face);
   }
-  const engine = openPlanned(base, { adapter, options, fit, packing, dials: { compute, storage } });
+  const streams_f32 = !fitsUnrounded(shape, fit, options.memory);
+  const planned = { adapter, options, fit, packing, streams_f32, dials: { compute, storage } };
+  const engine = openPlanned(base, planned);
   const sayNoMore = sayOnAbort(face);
   try {
-    if (!streams) await prepareCompute({ engine, compute, material }, face);
+    if (!streams) await prepareCompute({ engine, compute, material, streams_f32 }, face);
     if (job.dry_run) {
       const { tokenizer } = base;
       await dryRun({ engine, material, options, plan: sizes, tokenizer, since: known.since }, face);
@@ -200,12 +202,13 @@ type Planned = {
   readonly adapter: Adapter | null;
   readonly options: Resolved;
   readonly fit: Fit;
+  readonly streams_f32: boolean;
   readonly packing: Packing | null;
   readonly dials: { readonly compute: Compute; readonly storage: Storage };
 };
 
 /** The network as it was planned. */
-function openPlanned(base: Base, { adapter, options, fit, packing, dials }: Planned): Network {
+function openPlanned(base: Base, { adapter, options, fit, packing, streams_f32, dials }: Planned): Network {
   const { sizes, kept, held_rows } = fit;
   const holdsAsRead = dials.compute === "f32" && dials.storage === "f32" && !sizes.streams;
   const { keeping, kept_layers, once = false, halved = false, alone = false } = kept;
@@ -219,6 +222,7 @@ function openPlanned(base: Base, { adapter, options, fit, packing, dials }: Plan
     ...dialsOf(sizes, dials),
     rows: sizes.batch * bucketOf(sizes.max_length),
     ...{ keeping, kept_layers, once, halved, alone, packing, held_rows },
+    streams_f32,
     device: { threads: options.threads || cpus().length, arena: sizes.arena },
   });
 }
