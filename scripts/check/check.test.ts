@@ -159,9 +159,9 @@ test("a function over budget is named, with its lines, its parameters and `any`"
 test("all of src has a ceiling, which tests do not count for", () => {
   const files = (ending: string) =>
     Object.fromEntries(
-      Array.from({ length: 112 }, (_, index) => [`src/base/f${index}${ending}`, "// x\n".repeat(390)]),
+      Array.from({ length: 114 }, (_, index) => [`src/base/f${index}${ending}`, "// x\n".repeat(390)]),
     );
-  expectOne(findings(files(".ts")), /^src: 43\d\d\d lines without tests, the ceiling is 43500/);
+  expectOne(findings(files(".ts")), /^src: 44\d\d\d lines without tests, the ceiling is 44000/);
   assert.deepEqual(findings(files(".test.ts")), []);
 });
 

@@ -4,7 +4,7 @@
 import ts from "typescript";
 import { isTest, lineOf, readSources, type Source, visit } from "./source.ts";
 
-export const LIMITS = { fileLines: 400, functionLines: 60, parameters: 3, totalLines: 43_500 } as const;
+export const LIMITS = { fileLines: 400, functionLines: 60, parameters: 3, totalLines: 44_000 } as const;
 
 export type Exception = {
   readonly file: string;

@@ -6,6 +6,7 @@ import { UserError } from "../base/errors.ts";
 import { streamGit } from "./git.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
 import { letGo, type Room } from "./slabs.ts";
+import { describeDamage } from "./surprise.ts";
 
 export type Question = {
   readonly oid: string;
@@ -34,8 +35,12 @@ type Turn = {
   reject(error: unknown): void;
 };
 
-/** Starts the process that answers; `dispose` ends it. */
-export function openBlobs(shadow: Shadow, signal?: AbortSignal): BlobReader {
+// Who waits for bytes that were lost would wait for ever. No disk is so slow; counted in steps, for a computer that sleeps.
+const SILENCE_MS = 30_000;
+const SILENCE_STEPS = 10;
+
+/** Starts the process that answers; `dispose` ends it. Questions fail when it says nothing for `silenceMs`. */
+export function openBlobs(shadow: Shadow, signal?: AbortSignal, silenceMs = SILENCE_MS): BlobReader {
   const child = streamGit(["cat-file", "--batch-command", "--buffer"], placeOf(shadow, signal));
   const turns: Turn[] = [];
   let failure: { readonly error: unknown } | undefined;
@@ -44,7 +49,16 @@ export function openBlobs(shadow: Shadow, signal?: AbortSignal): BlobReader {
     for (const { reject } of turns.splice(0)) reject(failure.error);
   };
   const push = createAnswerReader(turns);
+  let silent = 0;
+  const watch = setInterval(() => {
+    silent = turns.length > 0 ? silent + 1 : 0;
+    if (silent < SILENCE_STEPS) return;
+    fail(describeDamage("file contents from git cat-file", "that it says no more"));
+    child.kill();
+  }, silenceMs / SILENCE_STEPS);
+  watch.unref();
   child.stdout.on("data", (chunk: Buffer) => {
+    silent = 0;
     try {
       if (failure === undefined) push(chunk);
     } catch (error) {
@@ -53,7 +67,7 @@ export function openBlobs(shadow: Shadow, signal?: AbortSignal): BlobReader {
     }
     letGo(chunk);
   });
-  child.done.then(({ stderr }) => fail(describeEnd(stderr)), fail);
+  child.done.then(({ stderr }) => fail(describeEnd(stderr)), fail).finally(() => clearInterval(watch));
   return {
     ask: (questions, room) =>
       new Promise((resolve, reject) => {
@@ -72,7 +86,10 @@ export function openBlobs(shadow: Shadow, signal?: AbortSignal): BlobReader {
 }
 
 function describeEnd(stderr: string): UserError {
-  return new UserError(`Expected file contents from git, found the end of its output: ${stderr.trim()}`);
+  const said = stderr.trim() || "it does not say why";
+  return new UserError(
+    `Expected file contents from git, found the end of its output: ${said}; run "git fsck" in the repository`,
+  );
 }
 
 /** git answers only after a flush. */

@@ -56,6 +56,8 @@ function createTrees(shadow: Shadow, signal: AbortSignal | undefined) {
   const countOf = (oid: string): number => {
     const counted = counts.get(oid);
     if (counted !== undefined) return counted;
+    // No tree holds itself, but what is read of a damaged one may.
+    counts.set(oid, 0);
     // A tree that could not be read counts as none: git will say so itself.
     const count = (known.get(oid) ?? []).reduce((sum, entry) => sum + countEntry(entry), 0);
     counts.set(oid, count);
@@ -111,10 +113,11 @@ async function readLevel(
   const found = new Map<string, readonly Entry[]>();
   for (let at = 0; at < stdout.length; ) {
     const end = stdout.indexOf(NEWLINE, at);
+    if (end < 0) break;
     const [oid, type, size] = stdout.toString("latin1", at, end).split(" ");
     at = end + 1;
     // "missing" has no content behind it.
-    if (size === undefined) continue;
+    if (size === undefined || !/^\d+$/.test(size)) continue;
     const content = stdout.subarray(at, at + Number(size));
     if (type === "tree") found.set(oid!, parseTree(content, shadow.algorithm === "sha256" ? 32 : 20));
     at += Number(size) + 1;

@@ -14,6 +14,7 @@ import { readLog } from "./log.ts";
 import { type HistoryOptions, logOptionsOf, selectionOf } from "./options.ts";
 import { canHaveExamples, listCommits } from "./order.ts";
 import { explainFailure, openShadow, placeOf, type Shadow } from "./shadow.ts";
+import { describeDamage } from "./surprise.ts";
 
 /** What became of a record; `null` when the dataset does not know it. */
 export type Fate =
@@ -91,7 +92,8 @@ async function readOne(shadow: Shadow, hash: string, options: HistoryOptions) {
       else changes.push(entry.change);
     }
   }
-  return { commit: commit!, changes };
+  if (commit?.hash !== hash) throw describeDamage(`commit ${hash} from git log`, commit?.hash ?? "none");
+  return { commit, changes };
 }
 
 /** Why the dataset has nothing of a commit at all, if that is so. */

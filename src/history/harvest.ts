@@ -22,13 +22,14 @@ import type { JudgedCommit } from "./judge.ts";
 import { type EarlyThreads, type Judges, openJudges } from "./judging.ts";
 import { readLog } from "./log.ts";
 import { type HistoryOptions, logOptionsOf, selectionOf } from "./options.ts";
-import { listCommits } from "./order.ts";
+import { type Commit, listCommits } from "./order.ts";
 import { type DropReason, dropByRecord } from "./reasons.ts";
 import type { AskedCase, JudgedBatch } from "./request.ts";
 import { readRules } from "./rules.ts";
 import { createSections, type Sections } from "./sections.ts";
 import { explainFailure, openShadow, type Shadow } from "./shadow.ts";
 import { createSlabs } from "./slabs.ts";
+import { describeDamage } from "./surprise.ts";
 
 /** What a harvest of whole examples yields. */
 export type HarvestEvent =
@@ -48,7 +49,7 @@ export type HarvestResult = {
 export type Harvest = {
   readonly shadow: Shadow;
   /** In the order in which they are to be read. */
-  readonly commits: readonly string[];
+  readonly commits: readonly Commit[];
   readonly options: HistoryOptions;
   readonly rules: RepositoryRules;
   /** Threads that judge, if some were started already. */
@@ -65,8 +66,7 @@ export async function* harvest(
   const shadow = await openShadow(repository, signal);
   const counter = createCounter();
   try {
-    const { selected } = await listCommits(shadow, selectionOf(options), signal);
-    const commits = selected.map(({ hash }) => hash);
+    const { selected: commits } = await listCommits(shadow, selectionOf(options), signal);
     const rules = await readRules(shadow.top, shadow, signal);
     for await (const entries of harvestCommits({ shadow, commits, options, rules }, signal)) {
       for (const entry of entries) {
@@ -114,6 +114,7 @@ export async function* harvestCommits(
   const join = createJoiner({ reader, slabs, kept: judges.kept }, byRecord);
   const work = inOrder(join, (joined) => judgeBatch(joined, { join, judges }));
   const pending: Promise<EntryBatch>[] = [];
+  const hashes = commits.map(({ hash }) => hash);
   const seen = commitCheck(commits);
   const finish = async function* () {
     const { entries, lines } = await pending.shift()!;
@@ -121,8 +122,8 @@ export async function* harvestCommits(
     for (const { buffer } of lines) slabs.give(buffer as ArrayBuffer);
   };
   try {
-    for await (const batch of batchesOf(readLog(shadow, commits, log), byRecord)) {
-      for (const entry of batch) if (entry.kind === "commit") seen.next(entry.commit.hash);
+    for await (const batch of batchesOf(readLog(shadow, hashes, log), byRecord)) {
+      for (const entry of batch) if (entry.kind === "commit") seen.next(entry.commit);
       const result = work(batch).finally(() => freeSections(batch, sections));
       // A failure is met when its turn comes; until then it must not count as unhandled.
       result.catch(() => {});
@@ -154,18 +155,26 @@ function inOrder<A, B, C>(first: (batch: A) => Promise<B>, second: (joined: B) =
   };
 }
 
-/** That git shows the commits that were asked for, and in that order. */
-function commitCheck(commits: readonly string[]) {
+/** That git shows the commits that were asked for, in that order, and with the parents that it listed: by these they are
+ * divided. */
+function commitCheck(commits: readonly Commit[]) {
   let count = 0;
   return {
-    next(hash: string) {
-      if (hash !== commits[count])
-        throw new Error(`Expected commit ${commits[count]} from git log, found ${hash}`);
+    next({ hash, parents }: LogCommit) {
+      const listed = commits[count];
+      if (hash !== listed?.hash) {
+        throw describeDamage(`commit ${listed?.hash ?? "after the last one, none,"} from git log`, hash);
+      }
+      if (parents.length !== listed.parents || (parents[0] ?? null) !== listed.parent) {
+        throw describeDamage(
+          `the parents of ${hash} as git rev-list has them, ${listed.parents} from ${listed.parent}`,
+          `${parents.length} from ${parents[0] ?? null} in git log`,
+        );
+      }
       count++;
     },
     end() {
-      if (count < commits.length)
-        throw new Error(`Expected ${commits.length} commits from git log, found ${count}`);
+      if (count < commits.length) throw describeDamage(`${commits.length} commits from git log`, `${count}`);
     },
   };
 }

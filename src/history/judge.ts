@@ -62,11 +62,27 @@ export function judge(one: Case, filter: Filter): Outcome {
   }
   const result = checkRoundTrip(example, newOid === null ? null : { oid: newOid, algorithm });
   if (!result.ok) return { drop: { reason: "round-trip", detail: result.reason } };
+  if (!hasTrueHeadings(example)) return { drop: { reason: "round-trip", detail: "a heading of no line" } };
   const facts = { path, old: example.old, diff, oldOid, newOid: newOid ?? NOTHING.slice(0, oldOid.length) };
   const drop = filter.byContent(commit, facts);
   const { after } = result.value;
   return drop === undefined ? { example, texts: { old, diff: text }, after } : { drop, after };
 }
+
+/** Whether what stands behind a hunk's ranges is the beginning of a line before: what is applied does not prove it. */
+function hasTrueHeadings({ old, diff }: Pick<Example, "old" | "diff">): boolean {
+  // In a hunk each line begins with a sign, so that no other one does as these do.
+  for (let at = diff.indexOf(RANGES); at >= 0; at = diff.indexOf(RANGES, at + 1)) {
+    const start = diff.indexOf(" @@", at) + 4;
+    const end = diff.indexOf("\n", at + 1);
+    if (start >= end) continue;
+    const heading = diff.slice(start, end);
+    if (old === null || !(old.startsWith(heading) || old.includes(`\n${heading}`))) return false;
+  }
+  return true;
+}
+
+const RANGES = "\n@@ -";
 
 /** Text of valid UTF-8. Most of it is ASCII, which is found and copied faster than it is decoded. */
 function decode(bytes: Buffer): string {

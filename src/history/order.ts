@@ -5,17 +5,20 @@
 import { UserError } from "../base/errors.ts";
 import { runGit } from "./git.ts";
 import { placeOf, revisionsOf, type Shadow } from "./shadow.ts";
+import { describeDamage } from "./surprise.ts";
 
 export type Commit = {
   readonly hash: string;
   /** Number of parents; none at the edge of a shallow clone. */
   readonly parents: number;
+  /** The first of them. */
+  readonly parent: string | null;
   /** Committer time, seconds since 1970. */
   readonly time: number;
 };
 
 /** A commit with the ids of its parents. */
-export type LinkedCommit = Omit<Commit, "parents"> & { readonly parents: readonly string[] };
+export type LinkedCommit = Omit<Commit, "parents" | "parent"> & { readonly parents: readonly string[] };
 
 export type Selection = {
   /** Only what is checked out and its first parents, instead of all that branches and tags lead to. */
@@ -40,7 +43,7 @@ export async function listCommits(
   const args = ["rev-list", ...order, ...walk(shadow, selection), "--"];
   const { stdout, stderr, exitCode } = await runGit(args, placeOf(shadow, signal));
   if (exitCode !== 0) throw describeWalkFailure(stderr);
-  const reachable = sortCommits(parseCommits(stdout));
+  const reachable = sortCommits(requireWhole(parseCommits(stdout), shadow, selection));
   return { reachable, selected: select(reachable, selection) };
 }
 
@@ -51,7 +54,7 @@ export function canHaveExamples(commit: Commit, shadow: Shadow, { firstParent }:
 
 /** What is said of a history that git cannot read to its end. */
 export function describeWalkFailure(stderr: string): UserError {
-  const said = stderr.trim().split("\n").at(-1) ?? "";
+  const said = stderr.trim().split("\n").at(-1) || "nothing more of it, and no word why";
   return new UserError(`Expected a readable history, found: ${said}; run "git fsck" in the repository`);
 }
 
@@ -80,6 +83,29 @@ function* parseCommits(bytes: Buffer): Generator<LinkedCommit> {
   }
 }
 
+/** The same, where each is said once and after its parents, and what is checked out is among them: git walks to the end
+ * of a history. */
+function* requireWhole(
+  commits: Iterable<LinkedCommit>,
+  { head }: Shadow,
+  { firstParent }: Selection,
+): Generator<LinkedCommit> {
+  const known = new Set<string>();
+  for (const commit of commits) {
+    const { hash, parents } = commit;
+    const above = firstParent ? parents.slice(0, 1) : parents;
+    const missing = above.find((parent) => !known.has(parent));
+    if (missing !== undefined)
+      throw describeDamage(`commit ${missing} before ${hash}`, "none in git rev-list");
+    if (known.has(hash)) throw describeDamage(`commit ${hash} once`, "it again in git rev-list");
+    known.add(hash);
+    yield commit;
+  }
+  if (head !== null && !known.has(head)) {
+    throw describeDamage(`commit ${head}, which is checked out`, "none in git rev-list");
+  }
+}
+
 type Place = { readonly commit: Commit; readonly time: number; readonly generation: number };
 
 /**
@@ -91,7 +117,7 @@ export function sortCommits(parentsFirst: Iterable<LinkedCommit>): Commit[] {
   for (const { hash, parents, time } of parentsFirst) {
     const above = parents.flatMap((parent) => places.get(parent) ?? []);
     places.set(hash, {
-      commit: { hash, parents: parents.length, time },
+      commit: { hash, parents: parents.length, parent: parents[0] ?? null, time },
       time: above.reduce((latest, place) => Math.max(latest, place.time), time),
       generation: above.reduce((longest, place) => Math.max(longest, place.generation), 0) + 1,
     });

@@ -156,6 +156,6 @@ test("what git never prints is refused", () => {
   };
   for (const [what, input] of Object.entries(broken)) {
     assert.notEqual(input, text, what);
-    assert.throws(() => parse(Buffer.from(input, "latin1"), 4096), /^Error: Expected .*git log/, what);
+    assert.throws(() => parse(Buffer.from(input, "latin1"), 4096), /^UserError: Expected .*git log/, what);
   }
 });

@@ -5,7 +5,9 @@
 
 import { isUtf8 } from "node:buffer";
 import type { Change, LogCommit, LogEntry } from "./change.ts";
+import { agreesWith, type HeaderRecord, rawPattern } from "./section-header.ts";
 import type { Sections } from "./sections.ts";
+import { describeDamage, surprise } from "./surprise.ts";
 
 export type LogParser = {
   /** Takes the next bytes and returns what is complete now; throws when they are not what git prints. */
@@ -14,7 +16,7 @@ export type LogParser = {
   end(): LogEntry[];
 };
 
-type RawRecord = Omit<Change, "section" | "sectionBytes" | "binary">;
+type RawRecord = Omit<Change, "section" | "sectionBytes" | "binary"> & HeaderRecord;
 
 type ParserOptions = {
   readonly hashLength: number;
@@ -25,6 +27,7 @@ type ParserOptions = {
 
 type State = {
   readonly hash: RegExp;
+  readonly raw: RegExp;
   readonly maxSectionBytes: number;
   readonly keepSection: (bytes: Buffer) => Buffer;
   readonly out: LogEntry[];
@@ -97,9 +100,7 @@ export function createLogParser(options: ParserOptions): LogParser {
       state.ended = true;
       const entries = drain();
       if (state.step !== readField || state.fields.length > 0 || state.start < state.view.length) {
-        throw new Error(
-          "Expected git log to end after a whole commit, found the end of its output in the middle",
-        );
+        throw describeDamage("git log to end after a whole commit", "its end in the middle of one");
       }
       return entries;
     },
@@ -109,6 +110,7 @@ export function createLogParser(options: ParserOptions): LogParser {
 function initialState(options: ParserOptions): State {
   return {
     hash: new RegExp(`^[0-9a-f]{${options.hashLength}}$`),
+    raw: rawPattern(options.hashLength),
     maxSectionBytes: options.maxSectionBytes,
     keepSection: options.sections?.keep ?? Buffer.from,
     out: [],
@@ -168,9 +170,9 @@ function takeField(state: State): Buffer | null {
     state.line = view.length;
     return null;
   }
+  moveTo(state, at + 1);
   const field = state.cut ?? view.subarray(start, last);
   state.cut = null;
-  moveTo(state, at + 1);
   return field;
 }
 
@@ -249,12 +251,11 @@ function readRaw(state: State): boolean {
 
 function toRecord(state: State, status: string): RawRecord {
   const [head, oldPath, newPath] = state.fields as [Buffer, Buffer, Buffer?];
-  const [oldMode, newMode, oldOid, newOid] = head.toString("latin1").slice(1).split(" ");
-  if (head[0] !== 0x3a || !state.hash.test(oldOid ?? "") || !state.hash.test(newOid ?? "")) {
-    throw surprise("a raw record", head);
-  }
+  const [, oldMode, newMode, oldOid, newOid, statusAndScore] = state.raw.exec(head.toString("latin1")) ?? [];
+  if (statusAndScore === undefined) throw surprise("a raw record", head);
   return {
     status,
+    statusAndScore,
     oldMode: oldMode!,
     newMode: newMode!,
     oldOid: oldOid!,
@@ -299,6 +300,9 @@ function readHeaderLine(state: State): boolean {
     throw surprise("a line of a patch header", state.view.subarray(state.line, end));
   }
   if (startsWith(state, BINARY_LINE)) state.binary = true;
+  if (!agreesWith(state.records[state.record]!, state.view.toString("latin1", state.line, end))) {
+    throw surprise("a patch header like its raw record", state.view.subarray(state.line, end));
+  }
   advance(state, end);
   return true;
 }
@@ -392,9 +396,4 @@ function startsWith(state: State, prefix: string): boolean {
   if (view.length - line < prefix.length) return false;
   for (let i = 0; i < prefix.length; i++) if (view[line + i] !== prefix.charCodeAt(i)) return false;
   return true;
-}
-
-function surprise(expected: string, found: Buffer): Error {
-  const text = JSON.stringify(found.toString("latin1", 0, 60));
-  return new Error(`Expected ${expected} in the output of git log, found ${text}`);
 }

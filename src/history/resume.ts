@@ -5,6 +5,7 @@ import { renameSync } from "node:fs";
 import type { Entry } from "./entry.ts";
 import { type Harvest, harvestCommits } from "./harvest.ts";
 import { type Journal, journalPath, openJournal } from "./journal.ts";
+import type { Commit } from "./order.ts";
 import { refillEntries } from "./refill.ts";
 
 export type Resumed = {
@@ -33,11 +34,11 @@ export function openResumed({ folder, identity, harvest, reachable }: ResumeJob)
   const places = new Map(reachable.map((commit, place) => [commit, place]));
   const kept = journal.commits.filter((commit) => places.has(commit));
   const gone = journal.commits.length - kept.length;
-  const selected = new Set(harvest.commits);
+  const selected = new Set(harvest.commits.map(({ hash }) => hash));
   const wanted = new Set(isSorted(kept, places) ? kept.filter((commit) => selected.has(commit)) : []);
   const plan = planRuns(harvest.commits, wanted);
   // New commits may stand between old ones; then, and where some are gone, the journal is written anew beside.
-  const first = plan.find(({ held }) => !held)?.commits[0];
+  const first = plan.find(({ held }) => !held)?.commits[0]?.hash;
   const grows = gone === 0 && (first === undefined || isSorted([...kept, first], places));
   const next = grows ? journal : openJournal(nextPath(path), identity);
   let whole = false;
@@ -80,14 +81,14 @@ function isSorted(commits: readonly string[], places: ReadonlyMap<string, number
 }
 
 /** Commits next to each other that come from the same place. */
-type Run = { readonly held: boolean; readonly commits: string[] };
+type Run = { readonly held: boolean; readonly commits: Commit[] };
 
-function planRuns(commits: readonly string[], held: ReadonlySet<string>): Run[] {
+function planRuns(commits: readonly Commit[], held: ReadonlySet<string>): Run[] {
   const runs: Run[] = [];
   for (const commit of commits) {
     const last = runs.at(-1);
-    if (last?.held === held.has(commit)) last.commits.push(commit);
-    else runs.push({ held: held.has(commit), commits: [commit] });
+    if (last?.held === held.has(commit.hash)) last.commits.push(commit);
+    else runs.push({ held: held.has(commit.hash), commits: [commit] });
   }
   return runs;
 }

@@ -7,6 +7,7 @@ import { UserError } from "../base/errors.ts";
 import type { RepositoryRules } from "../filters/options.ts";
 import { type GitPlace, runGit } from "./git.ts";
 import { placeOf, type Shadow } from "./shadow.ts";
+import { describeDamage } from "./surprise.ts";
 
 export const IGNORE_FILE = ".codefudgeignore";
 
@@ -30,7 +31,11 @@ export async function readAtHead(path: string, shadow: Shadow, signal?: AbortSig
   if (size.exitCode !== 0) return refuseLost(path, object, place);
   if (Number(size.stdout.toString()) > MOST_BYTES) return null;
   const { stdout, exitCode } = await runGit(["cat-file", "blob", object], place);
-  return exitCode === 0 ? stdout.toString("utf8") : null;
+  if (exitCode !== 0) return null;
+  if (stdout.length !== Number(size.stdout.toString())) {
+    throw describeDamage(`${path} of ${size.stdout.toString().trim()} bytes`, `${stdout.length} bytes`);
+  }
+  return stdout.toString("utf8");
 }
 
 async function refuseLost(path: string, object: string, place: GitPlace): Promise<null> {

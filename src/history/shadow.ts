@@ -18,6 +18,7 @@ import { createInterface } from "node:readline";
 import { isAbort, UserError } from "../base/errors.ts";
 import { describeWriteFailure } from "../base/files.ts";
 import { type GitPlace, gitVersion, runGit, streamGit } from "./git.ts";
+import { describeDamage } from "./surprise.ts";
 
 /** A branch, tag or remote branch, and the object that it names. */
 export type Ref = { readonly name: string; readonly oid: string };
@@ -75,9 +76,10 @@ export async function surveyRepository(repository: string, signal?: AbortSignal)
   location.catch(() => {});
   const version = await gitVersion();
   const { algorithm, commonDir } = await location;
+  const hash = algorithm === "sha256" ? "[0-9a-f]{64}" : "[0-9a-f]{40}";
   const [refs, head, top] = await Promise.all([
-    listRefs(repository, place),
-    readHead(place),
+    listRefs(repository, place, hash),
+    readHead(place, hash),
     readTop(repository, place),
   ]);
   if (refs.length === 0 && head === null) {
@@ -111,11 +113,11 @@ async function locate(repository: string, place: GitPlace): Promise<Located> {
   const { stdout, stderr, exitCode } = await runGit(args, place);
   if (exitCode !== 0) throw describeRefusal(repository, stderr);
   const text = stdout.toString();
-  const end = text.indexOf("\n");
-  return {
-    algorithm: text.slice(0, end) === "sha256" ? "sha256" : "sha1",
-    commonDir: text.slice(end + 1, -1),
-  };
+  const [, algorithm, commonDir] = /^(sha1|sha256)\n([^\0]+)\n$/.exec(text) ?? [];
+  if (algorithm === undefined || commonDir === undefined || !existsSync(join(commonDir, "objects"))) {
+    throw describeDamage("the kind and folder of a repository from git rev-parse", quote(text));
+  }
+  return { algorithm: algorithm as "sha1" | "sha256", commonDir };
 }
 
 function describeRefusal(repository: string, stderr: string): UserError {
@@ -136,7 +138,7 @@ function describeRefusal(repository: string, stderr: string): UserError {
   return new UserError(`Expected a git repository at ${repository}, found one that git cannot read: ${said}`);
 }
 
-async function listRefs(repository: string, place: GitPlace): Promise<Ref[]> {
+async function listRefs(repository: string, place: GitPlace, hash: string): Promise<Ref[]> {
   const args = [
     "for-each-ref",
     "--format=%(objectname) %(refname)",
@@ -150,23 +152,37 @@ async function listRefs(repository: string, place: GitPlace): Promise<Ref[]> {
       `Expected readable branches in ${repository}, found: ${stderr.trim()}; run "git fsck" there`,
     );
   }
-  const lines = stdout.toString("latin1").split("\n").filter(Boolean);
-  return lines.map((line) => ({
+  const lines = stdout.toString("latin1").split("\n");
+  const known = new RegExp(`^${hash} refs/(heads|tags|remotes)/[^\\0- \\x7f]+$`);
+  const odd = lines.at(-1) === "" ? lines.slice(0, -1).find((line) => !known.test(line)) : lines.at(-1);
+  if (odd !== undefined) throw describeDamage("a branch or tag from git for-each-ref", quote(odd));
+  return lines.slice(0, -1).map((line) => ({
     oid: line.slice(0, line.indexOf(" ")),
     name: line.slice(line.indexOf(" ") + 1),
   }));
 }
 
-async function readHead(place: GitPlace): Promise<string | null> {
+async function readHead(place: GitPlace, hash: string): Promise<string | null> {
   const { stdout, exitCode } = await runGit(["rev-parse", "--quiet", "--verify", "HEAD^{commit}"], place);
-  return exitCode === 0 ? stdout.toString().trim() : null;
+  if (exitCode !== 0) return null;
+  const head = stdout.toString("latin1");
+  if (!new RegExp(`^${hash}\\n$`).test(head)) {
+    throw describeDamage("the commit that is checked out from git rev-parse", quote(head));
+  }
+  return head.trim();
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 100));
 }
 
 // A repository's configuration can put its work tree anywhere; what is made for it stays with what was named.
 async function readTop(repository: string, place: GitPlace): Promise<string> {
   const { stdout, exitCode } = await runGit(["rev-parse", "--show-toplevel"], place);
   if (exitCode !== 0) return resolve(repository);
-  const top = resolve(stdout.toString().replace(/\n$/, ""));
+  const said = stdout.toString();
+  if (!said.endsWith("\n")) throw describeDamage("the top folder from git rev-parse", quote(said));
+  const top = resolve(said.slice(0, -1));
   const above = top.endsWith(sep) ? top : top + sep;
   return `${realpathSync(repository)}${sep}`.startsWith(above) ? top : resolve(repository);
 }

@@ -99,7 +99,7 @@ function resume(paths: WritePaths, reading: Resuming): Resumed {
   return openResumed({
     folder: paths.folder,
     identity: identify(shadow, options, rules),
-    harvest: { shadow, commits: listing.selected.map(({ hash }) => hash), options, rules, early },
+    harvest: { shadow, commits: listing.selected, options, rules, early },
     reachable: listing.reachable.map(({ hash }) => hash),
   });
 }

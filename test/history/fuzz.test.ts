@@ -1,12 +1,16 @@
 // Whether damaged output of git ever crashes, hangs or becomes a wrong example. Fixed seeds: a failure names the case.
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { defaultsOf } from "../../src/base/options.ts";
 import { createRandom, type Random } from "../../src/base/random.ts";
 import type { Example } from "../../src/dataset/example.ts";
-import type { HistoryOptions } from "../../src/history/options.ts";
+import { readExamples, splits } from "../../src/dataset/store.ts";
+import { type HistoryOptions, historyOptions } from "../../src/history/options.ts";
 import { createLogParser } from "../../src/history/parser.ts";
+import { writeDataset } from "../../src/history/write.ts";
 import { collect, makeRepository, type Step } from "../repository.ts";
 import { damage } from "./damage.ts";
 import { applyHunks, blobName } from "./oracle.ts";
@@ -69,14 +73,15 @@ async function readContents(): Promise<ReadonlyMap<string, Buffer>> {
 /** What comes out is nothing, or an error in words, or examples that lead from one of git's contents to another. */
 async function assertSound(
   name: string,
-  { harm, options }: Pick<Drawn, "harm" | "options">,
+  { harm, options, use = () => examples(options) }: Omit<Drawn, "way">,
 ): Promise<"refused" | "kept"> {
   const deadline = new Promise<"late">((resolve) => setTimeout(resolve, 60_000, "late").unref());
-  const work = git.run(harm, () => examples(options)).catch((error: Error) => error);
+  const work = git.run(harm, use).catch((error: Error) => error);
   const outcome = await Promise.race([work, deadline]);
   assert.notEqual(outcome, "late", `${name}: hangs`);
   if (outcome instanceof Error) {
-    assert.match(outcome.message, /^Expected .*, found/s, `${name}: ${outcome.stack}`);
+    assert.equal(outcome.name, "UserError", `${name}: ${outcome.stack}`);
+    assert.match(outcome.message, /^Expected .*, found/s, name);
     return "refused";
   }
   for (const example of outcome as Example[]) assertTrue(example, name);
@@ -96,7 +101,12 @@ function assertTrue({ old, diff, path, message, time, commit, parent }: Example,
   assert.notEqual(path, "");
 }
 
-type Drawn = { readonly way: string; readonly harm: Damage; readonly options?: Partial<HistoryOptions> };
+type Drawn = {
+  readonly way: string;
+  readonly harm: Damage;
+  readonly options?: Partial<HistoryOptions>;
+  readonly use?: () => Promise<Example[]>;
+};
 
 async function fuzz(seed: number, count: number, harm: (random: Random) => Drawn): Promise<void> {
   const outcomes = { refused: 0, kept: 0 };
@@ -108,7 +118,7 @@ async function fuzz(seed: number, count: number, harm: (random: Random) => Drawn
 }
 
 test("git log: damaged output, with exit codes of both kinds", async () => {
-  await fuzz(1_000_000, 400, (random) => {
+  await fuzz(1_000_000, 300, (random) => {
     const { way, bytes } = damage(log, random);
     const code = random.below(4) === 0 ? 128 : 0;
     const said = (name: string, said: Said) =>
@@ -134,7 +144,7 @@ async function countAnswers(): Promise<number> {
 test("git cat-file: damaged answers", async () => {
   const length = await countAnswers();
   assert.ok(length > LINES.length, `${length}`);
-  await fuzz(2_000_000, 300, (random) => {
+  await fuzz(2_000_000, 220, (random) => {
     const at = random.below(length);
     let way = "none";
     const answers = (bytes: Buffer, from: number) => {
@@ -147,9 +157,23 @@ test("git cat-file: damaged answers", async () => {
   });
 });
 
-test("git rev-list, for-each-ref and rev-parse: damaged output", async () => {
+/** The whole of it, with the split and what is written. */
+async function written(): Promise<Example[]> {
+  const folder = here.fresh();
+  const events = writeDataset({ repository, folder }, defaultsOf(historyOptions));
+  try {
+    while (!(await events.next()).done);
+    return splits.flatMap((split) => [...readExamples(folder, split)]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const VICTIMS = ["rev-list", "rev-list", "for-each-ref", "rev-parse", "ls-tree", "--version"];
+
+test("rev-list and all other commands, to the written dataset: damaged output", async () => {
   await fuzz(4_000_000, 300, (random) => {
-    const victim = ["rev-list", "for-each-ref", "rev-parse"][random.below(3)]!;
+    const victim = VICTIMS[random.below(VICTIMS.length)]!;
     let way = "none";
     const said = (name: string, all: Said) => {
       if (name !== victim) return all;
@@ -157,8 +181,28 @@ test("git rev-list, for-each-ref and rev-parse: damaged output", async () => {
       way = damaged.way;
       return { ...all, stdout: damaged.bytes };
     };
-    return { way: `${victim}, ${way}`, harm: { ...UNHARMED, said } };
+    return { way: `${victim}, ${way}`, harm: { ...UNHARMED, said }, use: written };
   });
+});
+
+test("a commit that lost a line of rev-list, or gained a parent there, is refused", async () => {
+  const { length } = steps;
+  for (let line = 0; line < length; line++) {
+    const lose = (text: string) => text.split("\n").toSpliced(line, 1).join("\n");
+    const join = (text: string) =>
+      text
+        .split("\n")
+        .map((one, i) => (i === line && i > 1 ? `${one} ${text.split(/[ \n]/)[1]}` : one))
+        .join("\n");
+    for (const harm of line > 1 ? [lose, join] : [lose]) {
+      const said = (name: string, all: Said) =>
+        name === "rev-list" ? { ...all, stdout: Buffer.from(harm(all.stdout.toString())) } : all;
+      await assert.rejects(git.run({ ...UNHARMED, said }, written), {
+        name: "UserError",
+        message: /^Expected (commit|the parents of) .*rev-list/,
+      });
+    }
+  }
 });
 
 test("the parser alone: many damaged streams in pieces of all sizes", () => {

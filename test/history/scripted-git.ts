@@ -31,9 +31,10 @@ export function scriptGit(contents: ReadonlyMap<string, Buffer>): ScriptedGit {
     async run(damage, use) {
       const fake = (program: string, args: readonly string[], options: childProcess.SpawnOptions) => {
         const name =
-          args.find((arg) => /^(diff-tree|cat-file|rev-list|rev-parse|for-each-ref|init|show)$/.test(arg)) ??
-          "";
-        if (name === "cat-file") return answering(contents, damage);
+          args.find((arg) =>
+            /^(diff-tree|cat-file|rev-list|rev-parse|for-each-ref|ls-tree|--version|init|show)$/.test(arg),
+          ) ?? "";
+        if (args.includes("--batch-command")) return answering(contents, damage);
         const ask = () => collect(real(program, args, options));
         return saying({ known, ask, key: keyOf(args), change: (said) => damage.said(name, said) });
       };
@@ -124,6 +125,8 @@ function collect(child: ChildProcess): { stdin: Writable; said: Promise<Said> } 
   child.stdout!.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
   const said = new Promise<Said>((resolve) => {
+    // What a run that has failed still asks for may find its folder gone.
+    child.on("error", (error) => resolve({ stdout: Buffer.alloc(0), stderr: error.message, code: 128 }));
     child.on("close", (code) => resolve({ stdout: Buffer.concat(chunks), stderr, code: code ?? 128 }));
   });
   return { stdin: child.stdin!, said };
