@@ -11,9 +11,10 @@ const commit = { hash: "c", message: "Add it", author: "A", mail: "", time: 0, m
 let count = 0;
 const nextId = () => (++count).toString(16).padStart(8, "0").padEnd(40, "a");
 
-function scan(old: string | null, body: string, scanner = createScanner(), oldOid = nextId()): boolean {
+function scan(old: string | null, body: string): boolean {
   const diff = `diff --git a/f b/f\n@@ -1,9 +1,9 @@\n${body}`;
-  return scanner.scan(commit, { path: "f", old, diff, oldOid, newOid: nextId() }) !== undefined;
+  const change = { path: "f", old, diff, oldOid: nextId(), newOid: nextId() };
+  return createScanner().scan(commit, change) !== undefined;
 }
 
 const pairs: readonly (readonly string[])[] = [
