@@ -5,7 +5,14 @@
 
 import { isUtf8 } from "node:buffer";
 import type { Change, LogCommit, LogEntry } from "./change.ts";
-import { agreesWith, type HeaderRecord, rawPattern } from "./section-header.ts";
+import {
+  BINARY_LINE,
+  HEADER_LINES,
+  type HeaderRecord,
+  rawPattern,
+  readStated,
+  statedOf,
+} from "./section-header.ts";
 import type { Sections } from "./sections.ts";
 import { describeDamage, surprise } from "./surprise.ts";
 
@@ -49,6 +56,8 @@ type State = {
   sectionsLeft: number;
   discarded: number;
   binary: boolean;
+  /** Facts of the record in this section's header. */
+  stated: number;
   oldLeft: number;
   newLeft: number;
 };
@@ -62,23 +71,7 @@ const NEWLINE = 10;
 const FIELDS = 8;
 // No message of a person is longer; one of hundreds of megabytes takes a few bytes in a repository.
 const MOST_FIELD_BYTES = 1 << 20;
-const BINARY_LINE = "Binary files ";
-const HEADER_LINES = [
-  "index ",
-  "--- ",
-  "+++ ",
-  "new file mode ",
-  "deleted file mode ",
-  "old mode ",
-  "new mode ",
-  "similarity index ",
-  "dissimilarity index ",
-  "rename from ",
-  "rename to ",
-  "copy from ",
-  "copy to ",
-  BINARY_LINE,
-];
+const LIKE_RECORD = "a patch header like its raw record";
 // The next commit's id is hexadecimal, the next section is "diff": neither begins as a header line does, and these
 // few bytes tell them apart before the rest of the line has arrived.
 const LOOK = 4;
@@ -129,6 +122,7 @@ function initialState(options: ParserOptions): State {
     sectionsLeft: 0,
     discarded: 0,
     binary: false,
+    stated: 0,
     oldLeft: 0,
     newLeft: 0,
   };
@@ -300,9 +294,9 @@ function readHeaderLine(state: State): boolean {
     throw surprise("a line of a patch header", state.view.subarray(state.line, end));
   }
   if (startsWith(state, BINARY_LINE)) state.binary = true;
-  if (!agreesWith(state.records[state.record]!, state.view.toString("latin1", state.line, end))) {
-    throw surprise("a patch header like its raw record", state.view.subarray(state.line, end));
-  }
+  const stated = readStated(state.records[state.record]!, state.view.toString("latin1", state.line, end));
+  if (stated === undefined) throw surprise(LIKE_RECORD, state.view.subarray(state.line, end));
+  state.stated += stated;
   advance(state, end);
   return true;
 }
@@ -356,14 +350,18 @@ function finishSection(state: State): boolean {
     return true;
   }
   const { commit, binary } = state;
+  const record = state.records[state.record]!;
+  if (state.stated !== statedOf(record))
+    throw surprise(LIKE_RECORD, Buffer.from(`${state.stated} lines of it`));
   const length = state.line - state.start;
   const section =
     state.discarded > 0 ? null : state.keepSection(state.view.subarray(state.start, state.line));
-  const change = { ...state.records[state.record]!, section, sectionBytes: state.discarded + length, binary };
+  const change = { ...record, section, sectionBytes: state.discarded + length, binary };
   state.out.push({ kind: "change", commit, change });
   moveTo(state, state.line);
   state.discarded = 0;
   state.binary = false;
+  state.stated = 0;
   state.record++;
   const following = state.records[state.record];
   if (following) state.sectionsLeft = sectionsOf(following);
