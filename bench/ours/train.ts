@@ -48,10 +48,10 @@ async function main({
   const wish = { max_length: job.length, per_device_train_batch_size: 1, memory };
   const { sizes: plan, kept } = planFit({ shape: sizes, adapter: LORA }, wish, memory);
   const length = plan.max_length;
-  const { keeping, kept_layers, once = false, halved = false, alone = false } = kept;
+  const { keeping, kept_layers, once = false, halved = false, staying, alone = false } = kept;
   const device = { threads, arena: plan.arena };
   const form = plan.streams ? { compute: "f32" as const, streams: true } : { compute, storage };
-  const dials = { ...form, keeping, kept_layers, once, halved, alone, rows: length, trusted: true };
+  const dials = { ...form, keeping, kept_layers, once, halved, staying, alone, rows: length, trusted: true };
   const engine = new Engine({ model, read, adapter, trainable: "adapter", device, ...dials });
   const sequence = () => {
     const ids = Int32Array.from({ length }, () => random.below(model.vocab_size));
@@ -81,6 +81,7 @@ async function main({
           arena: Number(plan.arena),
           once: Number(once),
           halved: Number(halved),
+          staying: staying ?? 0,
           alone: Number(alone),
           streams: Number(plan.streams),
         },

@@ -2,6 +2,7 @@
 // knows the operators by name only.
 
 import { asFloat, asHalf } from "./build.ts";
+import { asCodes, fromCodes } from "./codes.ts";
 import { input, type Node, nodesOf, type Tensor } from "./tensor.ts";
 
 /** Outputs in which every tensor that `replacement` knows is that instead; nodes between are made anew. */
@@ -31,23 +32,27 @@ export type Cut<K extends string> = {
   readonly kept: Readonly<Record<string, Tensor>>;
 };
 
-/** What is kept of a forward pass, and what of that is long enough for 16 bits to save something; nothing if not given. */
+/**
+ * What is kept of a forward pass, what of that is long enough for 16 bits to save something, and which matrices go on eight
+ * bits instead; nothing if not given.
+ */
 export type KeepRule = {
   readonly keeps: (tensor: Tensor, node: Node) => boolean;
   readonly halved?: (tensor: Tensor) => boolean;
+  readonly rounded?: (tensor: Tensor) => boolean;
 };
 
 /**
  * Cuts a backward pass off from the forward pass that it is built on: the first tensors of the forward pass on the way
  * back that `keeps` says yes to become inputs, and what lies before the others is computed again. What is `halved` goes
- * from one to the other in 16 bits.
+ * from one to the other in 16 bits. `forward` is all that the forward pass computes, to the last.
  */
 export function cutForward<K extends string>(
   backward: Readonly<Record<K, Tensor>>,
-  forward: Tensor,
-  { keeps, halved }: KeepRule,
+  forward: readonly Tensor[],
+  { keeps, halved, rounded }: KeepRule,
 ): Cut<K> {
-  const before = new Set(nodesOf([forward]));
+  const before = new Set(nodesOf(forward));
   const kept: Record<string, Tensor> = {};
   const inputs = new Map<Node, Map<number, Tensor>>();
   const seen = new Set<Node>();
@@ -59,10 +64,15 @@ export function cutForward<K extends string>(
       inputs.set(source, known);
       if (known.has(index)) return;
       const name = `kept:${Object.keys(kept).length}`;
-      const held = halved?.(tensor) ? asHalf(tensor) : tensor;
-      kept[name] = held;
-      const given = input(name, held.dtype, held.shape);
-      known.set(index, held === tensor ? given : asFloat(given));
+      const give = (held: Tensor, as: string): Tensor => {
+        kept[as] = held;
+        return input(as, held.dtype, held.shape);
+      };
+      if (rounded?.(tensor)) {
+        const { codes, step } = asCodes(tensor);
+        known.set(index, fromCodes({ codes: give(codes, name), step: give(step, `${name}:step`) }));
+      } else if (halved?.(tensor)) known.set(index, asFloat(give(asHalf(tensor), name)));
+      else known.set(index, give(tensor, name));
     } else if (!seen.has(source)) {
       seen.add(source);
       for (const from of source.inputs) visit(from);

@@ -150,7 +150,7 @@ function linearShapes(config: DecoderConfig): Parameter[] {
 }
 
 /** down(silu(gate(x)) ∘ up(x)). */
-function mlp({ linear }: Hooks, x: Tensor): Tensor {
-  const [gate, up] = linear(x, ["mlp.gate_proj", "mlp.up_proj"]);
+function mlp({ linear, stays = (wide) => wide }: Hooks, x: Tensor): Tensor {
+  const [gate, up] = linear(x, ["mlp.gate_proj", "mlp.up_proj"]).map(stays);
   return linear(swiglu(gate!, up!), ["mlp.down_proj"])[0]!;
 }

@@ -20,6 +20,8 @@ export type Hooks = {
   readonly wanted?: (x: Tensor) => Tensor;
   /** f(x) of a function that treats every row alike, at once where it is not given. */
   readonly byRows?: (x: Tensor, f: (rows: Tensor) => Tensor) => Tensor;
+  /** x, of a wide layer inside f, whose values may stay until the way back; x itself where it is not given. */
+  readonly stays?: (x: Tensor) => Tensor;
 };
 
 /** How the head gets at what is outside it; `beforeLogits` stands between the last norm and the vocabulary. */

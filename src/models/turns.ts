@@ -36,36 +36,54 @@ export function createTurns(): Turns {
   };
 }
 
+export type Staying = {
+  /** Says which part f is asked for, and for which pass. */
+  readonly begins: (part: number, pass: "forward" | "backward") => void;
+  /** Gradients of that part, of what stayed instead of what was computed again. */
+  readonly settled: (gradients: readonly Tensor[]) => readonly Tensor[];
+};
+
 type RowParts = {
   /** Rows of a part; fewer of the last one. */
   readonly rows: number;
   /** Names of the inputs that are trained. */
   readonly trained: ReadonlySet<string>;
+  /** What of a part stays from one pass to the other. */
+  readonly staying?: Staying;
 };
 
 /**
  * f(x) of a function that treats every row alike. On the way back each part is computed anew and differentiated before
  * the next one begins, so that nothing inside f is ever there for all rows.
  */
-export function inRowParts(x: Tensor, f: (part: Tensor) => Tensor, { rows, trained }: RowParts): Tensor {
+export function inRowParts(
+  x: Tensor,
+  f: (part: Tensor) => Tensor,
+  { rows, trained, staying }: RowParts,
+): Tensor {
   const count = x.shape[0]!;
   const ranges = Array.from({ length: Math.ceil(count / rows) }, (_, i) => {
     return [i * rows, Math.min(count, (i + 1) * rows)] as const;
   });
   if (ranges.length === 1) return f(x);
+  const arrays = inputsOf(f(input("rows", "float32", [rows, ...x.shape.slice(1)])), trained);
   const y = concat(
-    ranges.map((range) => f(slice(x, 0, range))),
+    ranges.map((range, i) => {
+      staying?.begins(i, "forward");
+      return f(slice(x, 0, range));
+    }),
     0,
   );
-  const arrays = inputsOf(f(input("rows", "float32", [rows, ...x.shape.slice(1)])), trained);
   const rule = (dy: Tensor) => {
     const turns = createTurns();
     let sums: readonly Tensor[] | null = null;
-    const slopes = ranges.map((range) => {
+    const slopes = ranges.map((range, i) => {
       const [own, slope] = turns.next([slice(x, 0, range), slice(dy, 0, range)]) as [Tensor, Tensor];
       // What a part waits for is no way for a gradient.
       const part = detach(own);
-      const [dx, ...given] = gradients([{ output: f(part), gradient: slope }], [part, ...arrays]);
+      staying?.begins(i, "backward");
+      const made = gradients([{ output: f(part), gradient: slope }], [part, ...arrays]);
+      const [dx, ...given] = staying?.settled(made) ?? made;
       const before: readonly Tensor[] | null = sums;
       const now = before ? given.map((gradient, i) => add(before[i]!, gradient)) : given;
       sums = now;

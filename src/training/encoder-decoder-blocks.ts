@@ -129,7 +129,7 @@ function buildPasses(setup: PairSetup, extent: PairExtent, place: SidePlace) {
   );
   const outputs = Object.fromEntries(wanted.map(([output], i) => [output, given[i]!]));
   if (hasMemory) outputs.dmemory = add(outputs.dmemory!, input("dmemory_after", "float32", memory.shape));
-  return { y, ...cutForward(outputs, y, keepRule(place.keeping, sizeOf(x.shape))) };
+  return { y, ...cutForward(outputs, [y], keepRule(place.keeping, sizeOf(x.shape))) };
 }
 
 /** x [n, hidden_size] and what the blocks share to y and what is kept, for the layer of that number and its variant. */

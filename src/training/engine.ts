@@ -20,7 +20,7 @@ import { type ComputeCheck, calibrationBatches, checkAgainst, layerRounding } fr
 import { dropoutRate, maskFeeds } from "./dropout.ts";
 import { Gradients } from "./gradients.ts";
 import { Head, type HeadPass } from "./head.ts";
-import type { Keeping } from "./kept.ts";
+import { type Bits, bitsOf, type Keeping } from "./kept.ts";
 import { type Packing, packTogether, segmentFeeds } from "./packing.ts";
 import { Pool } from "./pool.ts";
 import { SameLists } from "./same.ts";
@@ -42,7 +42,7 @@ import { holdOuter, vocabularyOf } from "./vocabulary.ts";
 import { asWanted, wantedFeeds, wantedRows, wantedSize } from "./wanted.ts";
 
 /** What an engine is made of. */
-export type EngineOptions = {
+export type EngineOptions = Bits & {
   readonly model: Model;
   /** Reads one base weight, f32 in the Hugging Face layout. */
   readonly read: WeightSource["read"];
@@ -62,8 +62,6 @@ export type EngineOptions = {
   readonly kept_layers?: number;
   /** Whether eight-bit products are used whatever their check says: for measuring on weights that mean nothing. */
   readonly trusted?: boolean;
-  /** Whether what is kept is held in 16 bits, as long as products are on eight; f32 when not given. */
-  readonly halved?: boolean;
   /** Whether a program is alone in memory; blocks that do not keep have programs of their own then. */
   readonly alone?: boolean;
   /** Programs are held for batches of several shapes as long as these have so many rows together; 0 when not given. */
@@ -94,8 +92,8 @@ type Run = {
 };
 
 /** What of a network's setup follows from how its frozen weights are held. */
-function roundedIn({ frozen = [], steps, halved = false }: Setup): Partial<Setup> {
-  return { frozen, halved, ...(steps === undefined ? {} : { steps }) };
+function roundedIn({ frozen = [], steps, ...setup }: Setup): Partial<Setup> {
+  return { frozen, ...bitsOf(setup), ...(steps === undefined ? {} : { steps }) };
 }
 
 /** A network on a device, ready to be trained or measured; it owns its buffers and programs until `dispose`. */
@@ -198,7 +196,7 @@ export class Engine {
       like: this,
     });
     try {
-      this.#setup = { ...setup, frozen: groups, steps: most, halved: this.#options.halved === true };
+      this.#setup = { ...setup, ...bitsOf(this.#options), frozen: groups, steps: most };
       const round = layerRounding({ groups, plain: plainParameters(this.#setup), most });
       const hold: Observer = (layer, weights, observed) =>
         this.#weights.hold(layer, round(weights, observed));
@@ -298,7 +296,9 @@ export class Engine {
     const layers = this.model.num_hidden_layers;
     const states = Array.from({ length: layers + 1 }, (_, i) => {
       const count = i === layers ? (wanted?.length ?? rows) : rows;
-      return this.#pool.get(`state ${i}`, [count, this.model.hidden_size]);
+      // Where blocks keep their inputs only two are there at a time.
+      const place = this.#setup.staying === undefined || i === layers ? i : i % 2;
+      return this.#pool.get(`state ${place}`, [count, this.model.hidden_size]);
     });
     const ids = createBuffer("int64", [rows], batch.ids);
     const embedding = await held.programs.get("embeddingForward", () => embeddingForward(this.#setup, rows));

@@ -26,7 +26,7 @@ import {
 /** A run's plan, what its forward passes keep, and of how many rows programs may be held. */
 export type Fit = {
   readonly sizes: Plan;
-  readonly kept: KeptPlan & Partial<Pick<Kept, "once" | "halved" | "alone">>;
+  readonly kept: KeptPlan & Partial<Pick<Kept, "once" | "halved" | "staying" | "alone">>;
   readonly held_rows: number;
 };
 

@@ -152,6 +152,29 @@ for (const [length, keepings] of [
   });
 }
 
+test("what stays on eight bits changes little, blocks' inputs in 16 next to nothing", async () => {
+  const random = createRandom(17);
+  const ids = Int32Array.from({ length: 1500 }, () => random.below(96));
+  const [input] = packBatches([{ ids, promptLength: 1400 }], 1);
+  const run = async (staying?: number) => {
+    const engine = open("lora[r=4]", { compute: "int8", keeping: "narrow", halved: true, staying });
+    assert.ok((await engine.prepare(sequences))?.passed);
+    // An evaluation keeps nothing, and leaves nothing that a pass back could take for its own.
+    await engine.evaluate(input!);
+    return gradientOf(engine, input);
+  };
+  const plain = await run();
+  const far = [];
+  for (const staying of [0, 2, 4]) {
+    const held = await run(staying);
+    assert.equal(held.nll, plain.nll);
+    far.push(worst(held.gradient, plain.gradient));
+  }
+  assert.ok(far[0]! > 1e-7 && far.every((difference) => difference < 4e-2), far.join());
+  assert.notEqual(far[1], far[0]);
+  assert.notEqual(far[2], far[1]);
+});
+
 test("in f32 nothing is kept in 16 bits", async () => {
   const runs = [false, true].map((halved) => gradientOf(open("lora[r=4]", { keeping: "all", halved })));
   const [plain, asked] = await Promise.all(runs);

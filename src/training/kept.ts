@@ -15,12 +15,36 @@ export type Keeping = "nothing" | "attention" | "narrow" | "linear" | "all";
 
 const DEAR = new Set(["Gemm", "MatMulIntegerToFloat", "RotaryEmbedding", "Split", "Transpose"]);
 
-/** A rule for `cutForward`, for a stage whose input has so many values. */
-export function keepRule(keeping: Keeping, values: number, halved: boolean = false): KeepRule {
-  const keeps = keeper(keeping, values);
+export type Bits = {
+  /** Whether what a block keeps is held in 16 bits; f32 when not given. */
+  readonly halved?: boolean | undefined;
+  /**
+   * Beside 16 bits, where all blocks keep: every block keeps its input as well, so that none is held elsewhere, matrices go
+   * on eight bits, and of so many parts of its rows also what is wide. Not so when not given.
+   */
+  readonly staying?: number | undefined;
+};
+
+export function bitsOf({ halved = false, staying }: Bits): Bits {
+  return { halved, staying };
+}
+
+/**
+ * A rule for `cutForward`, for a stage whose input has so many values; `aside` is what was computed in order to be kept.
+ */
+export function keepRule(
+  keeping: Keeping,
+  values: number,
+  { halved, staying, aside = [] }: Bits & { readonly aside?: readonly Tensor[] } = {},
+): KeepRule {
+  const own = new Set<unknown>(aside.map(({ source }) => source));
+  const keepsAny = keeper(keeping, values);
+  const keeps: KeepRule["keeps"] = (tensor, node) => own.has(node) || keepsAny(tensor, node);
   // Logarithms of sums and the like are short and stay f32.
   const isLong = ({ dtype, shape }: Tensor) => dtype === "float32" && sizeOf(shape) > values / 16;
-  return halved ? { keeps, halved: isLong } : { keeps };
+  if (!halved) return { keeps };
+  if (staying === undefined) return { keeps, halved: isLong };
+  return { keeps, halved: isLong, rounded: (tensor) => tensor.shape.length === 2 && isLong(tensor) };
 }
 
 function keeper(keeping: Keeping, values: number): KeepRule["keeps"] {

@@ -4,10 +4,12 @@ import { bytesPerElement, type DType, isSameShape, sizeOf } from "../base/dtype.
 import { type Buffer, type Buffers, createBuffer } from "../runtime/device.ts";
 import { collectGarbage } from "../runtime/garbage.ts";
 
+const VIEWS = { float16: Uint16Array, int8: Int8Array } as const;
+
 type Parameters = readonly {
   readonly name: string;
   readonly shape: readonly number[];
-  /** f32 or f16; f32 when not given. */
+  /** f32, f16 or int8; f32 when not given. */
   readonly dtype?: DType;
 }[];
 
@@ -66,7 +68,7 @@ export class Pool {
     );
     let at = 0;
     const buffers = parameters.map(({ name, shape, dtype = "float32" }, i): [string, Buffer] => {
-      const View = dtype === "float16" ? Uint16Array : Float32Array;
+      const View = VIEWS[dtype as keyof typeof VIEWS] ?? Float32Array;
       const data = new View(memory, 4 * at, sizeOf(shape));
       at += sizes[i]!;
       return [name, createBuffer(dtype, shape, data)];

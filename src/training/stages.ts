@@ -13,25 +13,26 @@ import {
 } from "../adapters/hooks.ts";
 import type { JointHook } from "../adapters/kind.ts";
 import { bytesPerElement, type DType, sizeOf } from "../base/dtype.ts";
-import { add, apply, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
+import { add, apply, asFloat, asHalf, gather, logSoftmax, mul, neg, reshape } from "../graph/build.ts";
 import { gradients } from "../graph/gradient.ts";
 import { writeProgram } from "../graph/onnx.ts";
 import { peakBytes } from "../graph/peak.ts";
 import type { Program } from "../graph/program.ts";
-import { cutForward } from "../graph/rewrite.ts";
+import { cutForward, replaceTensors } from "../graph/rewrite.ts";
 import { simplify } from "../graph/simplify.ts";
 import { constant, input, int64s, type Order, scalar, type Tensor } from "../graph/tensor.ts";
 import { causalAttention, type Extent } from "../models/attention.ts";
 import { LONG } from "../models/block-attention.ts";
 import type { Model, Parameter } from "../models/model.ts";
-import { inRowParts } from "../models/turns.ts";
+import { inRowParts, type Staying } from "../models/turns.ts";
 import { groupsOf, jointProduct, observing } from "./frozen.ts";
 import type { FrozenGroup } from "./int8.ts";
-import { type Keeping, keepRule } from "./kept.ts";
+import { type Bits, type Keeping, keepRule } from "./kept.ts";
+import { createStaying } from "./staying.ts";
 import type { StoredGroup } from "./stored.ts";
 
 /** What is trained: an adapter's arrays over frozen weights, every weight, or nothing. */
-export type Setup = {
+export type Setup = Bits & {
   readonly model: Model;
   readonly adapter: AdapterConfig | null;
   readonly trainable: "adapter" | "all" | "none";
@@ -45,8 +46,6 @@ export type Setup = {
   readonly vocabulary?: VocabularyForm;
   /** Steps of a long sequence's scores on eight-bit integers; f32 when not given. */
   readonly steps?: number;
-  /** Whether what a block keeps is held in 16 bits; f32 when not given. */
-  readonly halved?: boolean;
 };
 
 /** f16 holds exactly what a file has as f16, and of bf16 what lies between 2^-14 and 65,504. */
@@ -121,12 +120,14 @@ const FIRST: BlockPlace = { layer: 0, drops: false, keeping: "nothing" };
 
 /** What of a long input is not kept from inside the feed-forward layer is there for so many rows at a time. */
 const PART_ROWS = 704;
+/** Where some parts stay: as many as there is memory for, so finer ones. */
+export const STAYING_ROWS = 448;
 /** Where nothing is kept from inside it. */
 const PARTED: ReadonlySet<Keeping> = new Set(["nothing", "attention", "narrow"]);
 
-function partedRows(trained: Part) {
+function partedRows(rows: number, trained: Part, staying: Staying) {
   const names = new Set(trained.map(({ name }) => name));
-  return (x: Tensor, f: (rows: Tensor) => Tensor) => inRowParts(x, f, { rows: PART_ROWS, trained: names });
+  return (x: Tensor, f: (rows: Tensor) => Tensor) => inRowParts(x, f, { rows, trained: names, staying });
 }
 
 function buildBlock(
@@ -152,9 +153,12 @@ function buildBlock(
   const picks = rows ? { wanted: (stream: Tensor) => gather(stream, rows) } : {};
   const rounds = setup.steps === undefined ? extent : { ...extent, steps: setup.steps };
   const attend = causalAttention(model.attention, rounds, rows);
-  const parts = drops || !PARTED.has(keeping) ? {} : { byRows: partedRows(trainedIn(setup, layer)) };
+  const staying = createStaying(keeping === "narrow" ? (setup.staying ?? 0) : 0);
+  const size = setup.staying === undefined ? PART_ROWS : STAYING_ROWS;
+  const byRows = partedRows(size, trainedIn(setup, layer), staying);
+  const parts = drops || !PARTED.has(keeping) ? {} : { byRows, stays: staying.stays };
   const y = model.block({ ...hooks, ...picks, ...parts, attend }, x);
-  return { x, y, made: hooks.made, masks };
+  return { x, y, aside: staying.aside, made: hooks.made, masks };
 }
 
 /** Linear layers of a block that nothing trains, as they share inputs. */
@@ -185,14 +189,23 @@ export function blockMasks(setup: Setup, extent: Extent, place: BlockPlace): rea
   return place.drops ? buildBlock(setup, extent, place).masks : [];
 }
 
+/** Name under which a block's own input is kept. */
+const OWN_INPUT = "kept:x";
+
 /** Both passes of a block, cut where what is kept goes from one to the other. */
 function buildPasses(setup: Setup, extent: Extent, place: BlockPlace) {
-  const { x, y, made } = buildBlock(setup, extent, place);
+  const { x, y, aside, made } = buildBlock(setup, extent, place);
   const trained = trainedIn(setup, place.layer);
   const seed = { output: y, gradient: input("dy", "float32", y.shape) };
   const [dx, ...given] = gradients([seed], [x, ...trained.map(({ name }) => made.get(name)!)]);
   const outputs = { dx: dx!, ...named(trained, given) };
-  return { y, ...cutForward(outputs, y, keepRule(place.keeping, sizeOf(x.shape), setup.halved)) };
+  const rule = keepRule(place.keeping, sizeOf(x.shape), { ...setup, aside });
+  const { backward, kept } = cutForward(outputs, [y, ...aside], rule);
+  if (setup.staying === undefined || place.keeping === "nothing") return { y, kept, backward };
+  const held = asHalf(x);
+  const own = asFloat(input(OWN_INPUT, held.dtype, held.shape));
+  const instead = ({ source }: Tensor) => (source === x.source ? own : undefined);
+  return { y, kept: { ...kept, [OWN_INPUT]: held }, backward: replaceTensors(backward, instead) };
 }
 
 /** x [n, hidden_size] to y and what is kept, for the layer of that number and all of its variant. */

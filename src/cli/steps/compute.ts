@@ -132,7 +132,7 @@ type Dials = {
 /** What was chosen, in lines. */
 export function explainPlan(
   plan: Plan,
-  { keeping, kept_layers, kept, once, halved, alone, ...dials }: Fit["kept"] & Dials,
+  { keeping, kept_layers, kept, once, halved, staying, alone, ...dials }: Fit["kept"] & Dials,
 ): string[] {
   const { packing, storage, compute, vocabulary } = dials;
   const what = {
@@ -144,7 +144,7 @@ export function explainPlan(
   }[keeping];
   return [
     `Sequences of at most ${plan.max_length} tokens, ${packing ? "short ones together in one row" : `${plan.batch} at a time`}`,
-    `${what} (${formatBytes(kept)}${halved ? ", in 16 bits" : ""})`,
+    `${what} (${formatBytes(kept)}${halved ? `, in ${staying === undefined ? "16" : "8 and 16"} bits` : ""})`,
     ...(plan.streams
       ? ["Frozen weights are read anew for every pass, in f32: slow, but nothing else fits"]
       : []),

@@ -211,7 +211,7 @@ type Planned = {
 function openPlanned(base: Base, { adapter, options, fit, packing, streams_f32, dials }: Planned): Network {
   const { sizes, kept, held_rows } = fit;
   const holdsAsRead = dials.compute === "f32" && dials.storage === "f32" && !sizes.streams;
-  const { keeping, kept_layers, once = false, halved = false, alone = false } = kept;
+  const { keeping, kept_layers, once = false, halved = false, staying, alone = false } = kept;
   return openNetwork({
     model: base.model,
     // What is rounded is read once and not kept as it was.
@@ -221,7 +221,7 @@ function openPlanned(base: Base, { adapter, options, fit, packing, streams_f32, 
     label_smoothing: options.label_smoothing_factor,
     ...dialsOf(sizes, dials),
     rows: sizes.batch * bucketOf(sizes.max_length),
-    ...{ keeping, kept_layers, once, halved, alone, packing, held_rows },
+    ...{ keeping, kept_layers, once, halved, staying, alone, packing, held_rows },
     streams_f32,
     device: { threads: options.threads || cpus().length, arena: sizes.arena },
   });
