@@ -175,6 +175,27 @@ test("what stays on eight bits changes little, blocks' inputs in 16 next to noth
   assert.notEqual(far[2], far[1]);
 });
 
+for (const kind of [
+  "lora[r=4,use_dora=true]",
+  "pfeiffer+inv[reduction_factor=4]",
+  "houlsby[reduction_factor=4]",
+]) {
+  test(`${kind}: what stays on eight bits changes little`, async () => {
+    const ids = Int32Array.from({ length: 1500 }, (_, i) => (i * 37) % 96);
+    const [input] = packBatches([{ ids, promptLength: 1400 }], 1);
+    const run = async (dials: Partial<EngineOptions>) => {
+      const engine = open(kind, { compute: "int8", keeping: "narrow", ...dials });
+      assert.ok((await engine.prepare(sequences))?.passed);
+      return gradientOf(engine, input);
+    };
+    const plain = await run({});
+    const held = await run({ halved: true, staying: 2 });
+    assert.equal(held.nll, plain.nll);
+    const difference = worst(held.gradient, plain.gradient);
+    assert.ok(difference > 1e-7 && difference < 4e-2, `${difference}`);
+  });
+}
+
 test("in f32 nothing is kept in 16 bits", async () => {
   const runs = [false, true].map((halved) => gradientOf(open("lora[r=4]", { keeping: "all", halved })));
   const [plain, asked] = await Promise.all(runs);

@@ -135,22 +135,19 @@ const KEEPINGS = ["nothing", "attention", "narrow", "linear", "all"] as const;
 /** The most parts whose wide values may stay within the limit, where all blocks keep; nothing where none may. */
 function stayingChoice(keeper: Keeper, plan: Plan, room: Room): Kept[] {
   const { batch, length } = extentOf(plan);
-  const { model, bare = false } = keeper.shape;
+  const { model } = keeper.shape;
   if (batch * length <= LONG) return [];
   // Hidden states of all blocks but those on the way are among what is kept.
   const fixed = room.fixed - 4 * batch * length * model.hidden_size * (room.layers - 2);
   for (let staying = Math.ceil((batch * length) / STAYING_ROWS); staying > 0; staying--) {
     const block = knownBytes(keeper, plan, { keeping: "narrow", halved: true, staying });
-    // A bench evaluates nothing.
-    const choice = choiceOf(block, { ...room, fixed, staying, ...(bare ? { spare: 0 } : {}) });
+    const choice = choiceOf(block, { ...room, fixed, staying });
     if (choice.kept_layers === room.layers && choice.memory <= room.limit) return [choice];
   }
   return [];
 }
 
 type Room = Pick<Kept, "arena" | "once" | "halved" | "staying" | "alone"> & {
-  /** Kept once more than there are blocks that keep: what one that does not holds, and every block in an evaluation. */
-  readonly spare?: number;
   /** Of a block that keeps nothing. */
   readonly plain: Known;
   readonly fixed: number;
@@ -159,14 +156,15 @@ type Room = Pick<Kept, "arena" | "once" | "halved" | "staying" | "alone"> & {
 };
 
 /** As many blocks as there is room for, and one at least. */
-function choiceOf(block: Known, { plain, fixed, limit, layers, spare = 1, ...form }: Room): Kept {
+function choiceOf(block: Known, { plain, fixed, limit, layers, ...form }: Room): Kept {
   const { keeping, each } = block;
   const working = form.alone ? Math.max(block.alone, plain.alone) : form.arena ? block.together : block.apart;
   const memory = fixed + working;
   if (keeping === "nothing") return { ...NOTHING_KEPT, ...form, memory };
-  const more = form.alone ? 0 : spare;
-  const kept_layers = Math.max(1, Math.min(layers, Math.floor((limit - memory) / each) - more));
-  const kept = each * (kept_layers + more);
+  // One more than keep: what a block that does not keep holds for a moment, and every block in an evaluation.
+  const spare = form.alone ? 0 : 1;
+  const kept_layers = Math.max(1, Math.min(layers, Math.floor((limit - memory) / each) - spare));
+  const kept = each * (kept_layers + spare);
   return { keeping, kept_layers, kept, ...form, memory: memory + kept };
 }
 
